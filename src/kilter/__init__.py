@@ -1,0 +1,29 @@
+"""Kilter trains deep networks and keeps them trainable."""
+
+from importlib.metadata import version
+
+from kilter import data, losses, metrics, nn, optim
+from kilter.core.diff import diff
+from kilter.core.errors import DoubtWarning, FileError, InputError
+from kilter.train import EarlyStopping, Outcome, Recipe, Run, load, train, train_fleet
+
+__version__ = version("kilter")
+
+__all__ = [
+    "DoubtWarning",
+    "EarlyStopping",
+    "FileError",
+    "InputError",
+    "Outcome",
+    "Recipe",
+    "Run",
+    "data",
+    "diff",
+    "load",
+    "losses",
+    "metrics",
+    "nn",
+    "optim",
+    "train",
+    "train_fleet",
+]

@@ -1,0 +1,28 @@
+"""Pytrees of members: stacked on a leading axis, taken apart, compared."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+
+def stack(trees: Sequence[Any]) -> Any:
+    """Stack trees of equal structure leaf by leaf on a new leading axis, numbers as float32."""
+    return jax.tree.map(lambda *leaves: np.stack([np.asarray(leaf, np.float32) for leaf in leaves]), *trees)
+
+
+def take(tree: Any, index: int) -> Any:
+    """Member ``index`` of a stacked tree, on the host."""
+    return jax.tree.map(lambda leaf: np.asarray(leaf[index]), tree)
+
+
+def size(tree: Any) -> int:
+    """Number of numbers in a tree of arrays."""
+    return sum(int(np.size(leaf)) for leaf in jax.tree.leaves(tree))
+
+
+def named(tree: Any) -> dict[str, Any]:
+    """Leaves by path: ``{"layers[0].kernel": array}``."""
+    pairs = jax.tree_util.tree_flatten_with_path(tree)[0]
+    return {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in pairs}

@@ -1,0 +1,116 @@
+"""Values: frozen dataclasses that are pytrees. Numbers are leaves; shapes and choices are static."""
+
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Self, dataclass_transform
+
+import jax
+
+from kilter.core import encode, paths, text
+from kilter.core.checks import checked
+from kilter.core.registry import register
+from kilter.core.specs import Spec, number, option, part
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(number, option, part))
+class Value:
+    """Base of everything a recipe is made of.
+
+    A subclass declares its fields with `number` (a leaf), `option` (static) or `part` (another value). It is checked once,
+    when a user constructs it; `jax.tree` rebuilds it without checks, so that leaves may be arrays, tracers or placeholders.
+    Attributes whose scale is ``"complement"`` are stored in the tree as one minus themselves (see `number`).
+
+    Class attributes:
+        home: where users find it, such as ``nn``; part of its printed and saved name.
+    """
+
+    home: ClassVar[str] = ""
+    _specs: ClassVar[dict[str, Spec]] = {}
+    _leaves: ClassVar[tuple[str, ...]] = ()
+    _static: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        dataclass(frozen=True, repr=False, init="__init__" not in vars(cls))(cls)
+        cls._specs = {entry.name: entry.metadata["spec"] for entry in fields(cls)}
+        cls._leaves = tuple(name for name, spec in cls._specs.items() if spec.role != "option")
+        cls._static = tuple(name for name, spec in cls._specs.items() if spec.role == "option")
+        jax.tree_util.register_pytree_with_keys(cls, cls._flatten_with_keys, cls._unflatten, cls._flatten)
+        register(cls)
+
+    @classmethod
+    def name(cls) -> str:
+        """Name as a user writes it: ``nn.Dense``, or ``module:Class`` for values defined outside Kilter."""
+        if cls.__module__.split(".")[0] == "kilter":
+            return f"{cls.home}.{cls.__name__}"
+        return cls.__name__
+
+    @classmethod
+    def build(cls, **given: Any) -> Self:
+        """Construct from fields, checked, whatever the signature of the constructor."""
+        value = object.__new__(cls)
+        value._fill(given)
+        return value
+
+    def replace(self, **changes: Any) -> Self:
+        """A copy with some fields changed, checked anew."""
+        return type(self).build(**{name: getattr(self, name) for name in self._specs} | changes)
+
+    def at(self, path: str) -> Any:
+        """Read the field at a path such as ``"net.layers[2].rate"``."""
+        return paths.at(self, path)
+
+    def put(self, path: str, new: Any) -> Self:
+        """Return a copy with the field at a path replaced.
+
+        >>> from kilter import optim
+        >>> optim.Adam(0.1).put("lr", 0.2)
+        optim.Adam(0.2)
+        """
+        return paths.put(self, path, new)
+
+    def to_json(self) -> str:
+        """JSON text that `from_json` reads back to an equal value."""
+        return encode.dumps(self)
+
+    @classmethod
+    def from_json(cls, json: str) -> Self:
+        """Read a value from JSON text; unknown types and fields are refused with an `InputError`."""
+        return encode.loads(json, cls)
+
+    def complement(self, name: str) -> Any:
+        """One minus the decay ``name``, exact in float32 also inside a compiled program."""
+        return self.__dict__["_" + name] if "_" + name in self.__dict__ else 1.0 - getattr(self, name)
+
+    def _fill(self, given: dict[str, Any]) -> None:
+        self.__dict__.update(checked(type(self).__name__, self._specs, given))
+
+    def __post_init__(self) -> None:
+        self._fill({name: getattr(self, name) for name in self._specs})
+
+    def __getattr__(self, name: str) -> Any:
+        if "_" + name in self.__dict__:
+            return 1.0 - self.__dict__["_" + name]
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def __repr__(self) -> str:
+        return text.source(self)
+
+    def _leaf(self, name: str) -> Any:
+        return self.complement(name) if self._specs[name].scale == "complement" else getattr(self, name)
+
+    def _flatten(self) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        leaves = tuple(self._leaf(name) for name in self._leaves)
+        return leaves, tuple(getattr(self, name) for name in self._static)
+
+    def _flatten_with_keys(self) -> tuple[tuple[tuple[Any, Any], ...], tuple[Any, ...]]:
+        leaves, static = self._flatten()
+        keys = (jax.tree_util.GetAttrKey(name) for name in self._leaves)
+        return tuple(zip(keys, leaves, strict=True)), static
+
+    @classmethod
+    def _unflatten(cls, static: tuple[Any, ...], leaves: tuple[Any, ...]) -> Self:
+        value = object.__new__(cls)
+        for name, leaf in zip(cls._leaves, leaves, strict=True):
+            value.__dict__["_" + name if cls._specs[name].scale == "complement" else name] = leaf
+        value.__dict__.update(zip(cls._static, static, strict=True))
+        return value

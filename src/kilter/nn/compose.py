@@ -1,0 +1,137 @@
+"""Layers made of layers: one after the other, and around a shortcut."""
+
+from collections.abc import Iterator
+from typing import Any, Self
+
+import jax
+
+from kilter.core import keys
+from kilter.core.errors import InputError, within
+from kilter.core.specs import part
+from kilter.nn.activations import Activation
+from kilter.nn.layer import Layer, Params, Shape, State, output_shape
+
+
+class Chain(Layer):
+    """Layers one after the other.
+
+    Parameters and state are tuples with one entry a layer. Each layer draws from a key named after its kind, its sizes and
+    the shape that reaches it, so that putting a layer in or taking one out changes no other layer's weights or dropout.
+
+    >>> from kilter import nn
+    >>> nn.Chain(nn.Dense(64), nn.ReLU(), nn.Dense(10))
+    nn.Chain(nn.Dense(64), nn.ReLU(), nn.Dense(10))
+    """
+
+    layers: tuple[Layer, ...] = part(kinds=Layer, many=True)
+
+    def __init__(self, *layers: Layer) -> None:
+        self._fill({"layers": layers})
+
+    def init(self, key: jax.Array, shape: Shape) -> tuple[Params, State]:
+        params, state = [], []
+        names = _Names()
+        for index, layer in enumerate(self.followed_by(None).layers):
+            with within(f"layers[{index}]"):
+                p, s = layer.init(keys.named(key, names(layer, shape)), shape)
+                shape = output_shape(layer, p, s, shape)
+            params.append(p)
+            state.append(s)
+        return tuple(params), tuple(state)
+
+    def apply(
+        self, params: Params, state: State, x: jax.Array, *, key: jax.Array | None = None
+    ) -> tuple[jax.Array, State]:
+        after = []
+        names = _Names()
+        for layer, p, s in zip(self.layers, params, state, strict=True):
+            own = None if key is None else keys.named(key, names(layer, x.shape[1:]))
+            x, s = layer.apply(p, s, x, key=own)
+            after.append(s)
+        return x, tuple(after)
+
+    def followed_by(self, activation: Layer | None) -> Self:
+        """Every layer matched to the first activation behind it; the last ones to what follows the chain."""
+        matched: list[Layer] = []
+        for layer in reversed(self.layers):
+            matched.append(layer.followed_by(activation))
+            activation = _seen_through(layer, activation)
+        return type(self)(*reversed(matched))
+
+
+class Residual(Layer):
+    """y = shortcut(x) + body(x). He et al. 2016.
+
+    Args:
+        body: what is added to the input; its output must have the shape of the shortcut's.
+        shortcut: layer on the shortcut where shapes differ, such as a ``Conv`` with window 1; left open, the identity.
+    """
+
+    body: Layer = part(kinds=Layer)
+    shortcut: Layer | None = part(default=None, kinds=Layer, optional=True)
+
+    def init(self, key: jax.Array, shape: Shape) -> tuple[Params, State]:
+        own = self.followed_by(None)
+        drawn = {name: self._init_part(name, layer, key, shape) for name, layer in own.parts()}
+        reached = {name: outcome[2] for name, outcome in drawn.items()}
+        direct = reached.get("shortcut", shape)
+        if reached["body"] != direct:
+            raise InputError(
+                f"Residual: the body maps {shape} to {reached['body']}, but the shortcut gives {direct}; "
+                "they must be equal, so change the body or give a shortcut"
+            )
+        return {name: o[0] for name, o in drawn.items()}, {name: o[1] for name, o in drawn.items()}
+
+    def _init_part(self, name: str, layer: Layer, key: jax.Array, shape: Shape) -> tuple[Params, State, Shape]:
+        with within(name):
+            params, state = layer.init(keys.named(key, name), shape)
+            return params, state, output_shape(layer, params, state, shape)
+
+    def apply(
+        self, params: Params, state: State, x: jax.Array, *, key: jax.Array | None = None
+    ) -> tuple[jax.Array, State]:
+        outputs, after = {"shortcut": x}, {}
+        for name, layer in self.parts():
+            own = None if key is None else keys.named(key, name)
+            outputs[name], after[name] = layer.apply(params[name], state[name], x, key=own)
+        return outputs["shortcut"] + outputs["body"], after
+
+    def parts(self) -> Iterator[tuple[str, Layer]]:
+        """The body and, where there is one, the shortcut, by name."""
+        yield "body", self.body
+        if self.shortcut is not None:
+            yield "shortcut", self.shortcut
+
+    def followed_by(self, activation: Layer | None) -> Self:
+        return self.replace(**{name: layer.followed_by(activation) for name, layer in self.parts()})
+
+
+class _Names:
+    """Names the layers of a chain as they are met: kind, sizes, shape that reaches it, and a count where these recur."""
+
+    def __init__(self) -> None:
+        self._met: dict[str, int] = {}
+
+    def __call__(self, layer: Layer, shape: Shape) -> str:
+        sizes = {name: getattr(layer, name) for name in layer._static}
+        name = f"{type(layer).__name__} {sizes} {tuple(shape)}"
+        self._met[name] = self._met.get(name, -1) + 1
+        return f"{name} {self._met[name]}"
+
+
+def _seen_through(layer: Layer, activation: Any) -> Any:
+    """What a layer in front of ``layer`` is followed by."""
+    if isinstance(layer, Activation):
+        return layer if layer.elementwise else None
+    if isinstance(layer, Chain):
+        for inner in reversed(layer.layers):
+            activation = _seen_through(inner, activation)
+        return activation
+    return activation if layer.transparent else None
+
+
+def last_layer(layer: Layer) -> Layer:
+    """The layer whose output is the network's: the last of the last chain."""
+    while isinstance(layer, Chain) and layer.layers:
+        layer = layer.layers[-1]
+    return layer

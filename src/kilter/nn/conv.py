@@ -1,0 +1,78 @@
+"""The convolution layer, for sequences and images."""
+
+from dataclasses import KW_ONLY
+
+import jax
+import jax.numpy as jnp
+
+from kilter.core.errors import InputError
+from kilter.core.specs import option
+from kilter.nn.convolve import Pads, convolve, plain
+from kilter.nn.layer import Params, Shape, State, Weighted
+from kilter.nn.window import Padding, Size, pads, sizes
+
+
+class Conv(Weighted):
+    """Convolution over time or over height and width, channels last; the rank of the input decides which.
+
+    y[p, o] = b[o] + sum over q, c of x[stride * p + q - padding, c] W[q, c, o] (a cross-correlation, as everywhere).
+
+    Args:
+        units: number of output channels.
+        window: length of the kernel along every spatial axis, or one length an axis.
+        stride: step between positions.
+        padding: ``"same"`` (as many positions as the input has, over stride; PyTorch's default is none), ``"valid"``
+            (none), or numbers of positions added at both ends.
+        groups: number of groups of channels that do not see each other; must divide inputs and ``units``.
+        bias: whether b is learned.
+        initializer: how W, of shape ``(*window, in / groups, units)``, is drawn; left open, it is matched to the
+            activation that follows.
+        bias_initializer: how b, of shape ``(units,)``, is drawn.
+
+    Shapes: ``(batch, length, in)`` or ``(batch, height, width, in)`` to the same rank with ``units`` channels.
+
+    >>> import jax, jax.numpy as jnp
+    >>> layer = Conv(8, 3, stride=2)
+    >>> params, state = layer.init(jax.random.key(0), (28, 28, 1))
+    >>> layer.apply(params, state, jnp.ones((4, 28, 28, 1)))[0].shape
+    (4, 14, 14, 8)
+    """
+
+    units: int = option(kinds=int, range="[1, inf)")
+    window: Size = option(default=3, kinds=(int, tuple), range="[1, inf)")
+    _: KW_ONLY
+    stride: Size = option(default=1, kinds=(int, tuple), range="[1, inf)")
+    padding: Padding = option(default="same", kinds=(int, tuple), choices=("same", "valid"), range="[0, inf)")
+    groups: int = option(default=1, kinds=int, range="[1, inf)")
+
+    def init(self, key: jax.Array, shape: Shape) -> tuple[Params, State]:
+        if len(shape) not in (2, 3):
+            raise InputError(
+                f"{self!r}: expects an input of shape (length, channels) or (height, width, channels), got {shape}"
+            )
+        if shape[-1] % self.groups or self.units % self.groups:
+            raise InputError(
+                f"{self!r}: groups={self.groups} must divide both the {shape[-1]} inputs and {self.units} units"
+            )
+        window = sizes(self, "window", self.window, len(shape) - 1)
+        pads(self, self.padding, shape[:-1], window, sizes(self, "stride", self.stride, len(shape) - 1))
+        return self._draw(key, (*window, shape[-1] // self.groups, self.units)), ()
+
+    def apply(
+        self, params: Params, state: State, x: jax.Array, *, key: jax.Array | None = None
+    ) -> tuple[jax.Array, State]:
+        space, kernel = x.shape[1:-1], params["kernel"]
+        stride = sizes(self, "stride", self.stride, len(space))
+        padding = pads(self, self.padding, space, kernel.shape[:-2], stride)
+        if len(space) == 1:  # a sequence is an image of height one
+            y = self._convolve(x[:, None], kernel[None], (1, *stride), ((0, 0), *padding))[:, 0]
+        else:
+            y = self._convolve(x, kernel, stride, padding)
+        return (y + params["bias"] if self.bias else y), state
+
+    def _convolve(self, x: jax.Array, kernel: jax.Array, stride: Shape, padding: Pads) -> jax.Array:
+        if self.groups > 1 or jax.default_backend() != "cpu":
+            return plain(x, kernel, stride, padding, self.groups)
+        if any(max(both) >= size for both, size in zip(padding, kernel.shape, strict=False)):
+            x, padding = jnp.pad(x, ((0, 0), *padding, (0, 0))), ((0, 0), (0, 0))
+        return convolve(x, kernel, stride, padding)

@@ -1,0 +1,92 @@
+"""Pooling over windows of a sequence or an image."""
+
+import math
+from collections.abc import Callable
+from dataclasses import KW_ONLY
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from kilter.core.errors import InputError
+from kilter.core.specs import option
+from kilter.nn.layer import Layer, Params, Shape, State
+from kilter.nn.window import Padding, Size, pads, sizes
+
+
+class _Pool(Layer):
+    """Base of the pooling layers: windows over all axes between batch and channels."""
+
+    transparent = True
+
+    window: Size = option(default=2, kinds=(int, tuple), range="[1, inf)")
+    stride: Size | None = option(default=None, kinds=(int, tuple), range="[1, inf)", optional=True)
+    _: KW_ONLY
+    padding: Padding = option(default="valid", kinds=(int, tuple), choices=("valid", "same"), range="[0, inf)")
+
+    def init(self, key: jax.Array, shape: Shape) -> tuple[Params, State]:
+        if len(shape) not in (2, 3):
+            raise InputError(
+                f"{self!r}: expects an input of shape (length, channels) or (height, width, channels), got {shape}"
+            )
+        self._frame(shape)
+        return (), ()
+
+    def _frame(self, shape: Shape) -> tuple[Shape, Shape, tuple[tuple[int, int], ...]]:
+        """Window, stride and padding by spatial axis."""
+        space = shape[:-1]
+        window = sizes(self, "window", self.window, len(space))
+        stride = window if self.stride is None else sizes(self, "stride", self.stride, len(space))
+        return window, stride, pads(self, self.padding, space, window, stride)
+
+    def _reduce(
+        self, x: jax.Array, start: float, combine: Callable[..., Any], tiles: Callable[..., jax.Array]
+    ) -> jax.Array:
+        window, stride, padding = self._frame(x.shape[1:])
+        if window == stride and not any(map(any, padding)):
+            return tiles(*_tiled(x, window))
+        return jax.lax.reduce_window(x, start, combine, (1, *window, 1), (1, *stride, 1), ((0, 0), *padding, (0, 0)))
+
+
+def _tiled(x: jax.Array, window: Shape) -> tuple[jax.Array, tuple[int, ...]]:
+    """Cut what no whole window covers and give each window axis an axis of its own; far faster on a CPU than sliding."""
+    counts = [length // size for length, size in zip(x.shape[1:-1], window, strict=True)]
+    ends = [count * size for count, size in zip(counts, window, strict=True)]
+    x = x[(slice(None), *(slice(end) for end in ends))]
+    split = [number for pair in zip(counts, window, strict=True) for number in pair]
+    axes = tuple(2 + 2 * index for index in range(len(window)))
+    return x.reshape(x.shape[0], *split, x.shape[-1]), axes
+
+
+class MaxPool(_Pool):
+    """Largest value of each window and channel.
+
+    Args:
+        window: length of a window along every spatial axis, or one length an axis.
+        stride: step between windows; the window itself when left open.
+        padding: ``"valid"`` (whole windows only), ``"same"``, or numbers of positions added at both ends.
+    """
+
+    def apply(
+        self, params: Params, state: State, x: jax.Array, *, key: jax.Array | None = None
+    ) -> tuple[jax.Array, State]:
+        return self._reduce(x, -jnp.inf, jax.lax.max, jnp.max), state
+
+
+class AvgPool(_Pool):
+    """Mean of each window and channel; positions that padding adds do not count (as in Keras; PyTorch counts them).
+
+    Args:
+        window: length of a window along every spatial axis, or one length an axis.
+        stride: step between windows; the window itself when left open.
+        padding: ``"valid"`` (whole windows only), ``"same"``, or numbers of positions added at both ends.
+    """
+
+    def apply(
+        self, params: Params, state: State, x: jax.Array, *, key: jax.Array | None = None
+    ) -> tuple[jax.Array, State]:
+        total = self._reduce(x, 0.0, jax.lax.add, jnp.sum)
+        padded = any(map(any, self._frame(x.shape[1:])[2]))
+        window = sizes(self, "window", self.window, x.ndim - 2)
+        count = self._reduce(jnp.ones_like(x[:1, ..., :1]), 0.0, jax.lax.add, jnp.sum) if padded else math.prod(window)
+        return total / count, state

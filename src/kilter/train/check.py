@@ -1,0 +1,71 @@
+"""Does the recipe fit the data? Refuses what cannot work before anything compiles, and warns of what is rarely meant."""
+
+import math
+import warnings
+
+from kilter.core.errors import DoubtWarning, InputError, within
+from kilter.data.dataset import Dataset
+from kilter.metrics import Metric, default, for_task
+from kilter.nn.activations import Activation
+from kilter.nn.compose import last_layer
+from kilter.nn.layer import shapes
+from kilter.train.recipe import Recipe
+
+
+def check(recipe: Recipe, data: Dataset) -> None:
+    """Refuse a recipe that cannot train on the data.
+
+    Raises:
+        InputError: shapes, loss, metric or preprocessing do not fit; names the place and both sides.
+    """
+    if not isinstance(recipe, Recipe):
+        raise InputError(f"a kl.Recipe is needed, got a {type(recipe).__name__}")
+    if not isinstance(data, Dataset):
+        raise InputError(f"data must be made by kl.data, such as kl.data.from_arrays(x, y); got {type(data).__name__}")
+    _check_outputs(recipe, data)
+    _check_targets(recipe, data)
+    _doubt(recipe)
+
+
+def deciding_metric(recipe: Recipe, data: Dataset) -> Metric:
+    """The metric that decides on this data."""
+    return recipe.metric or default(data.target.task)
+
+
+def _check_outputs(recipe: Recipe, data: Dataset) -> None:
+    fitting = recipe.loss.outputs(data.train.y, data.classes)
+    with within("net"):
+        _, _, reached = shapes(recipe.net, data.shape)
+    if reached in {(count,) for count in fitting}:
+        return
+    kind = f"{data.classes} classes" if data.classes else f"targets of {data.train.y.shape[1]} {data.target.task}"
+    needs = " or ".join(map(str, fitting))
+    if len(reached) != 1:
+        raise InputError(
+            f"net: turns examples of shape {data.shape} into {reached}, but {recipe.loss!r} on {kind} needs ({needs},); "
+            "put nn.Flatten() before the last layer"
+        )
+    raise InputError(
+        f"net: gives {reached[0]} outputs, but {recipe.loss!r} on {kind} needs {needs}; "
+        f"make the last layer nn.Dense({fitting[0]})"
+    )
+
+
+def _check_targets(recipe: Recipe, data: Dataset) -> None:
+    metric, task = deciding_metric(recipe, data), data.target.task
+    if task not in metric.tasks:
+        offered = ", ".join(f"{each!r}" for each in for_task(task))
+        raise InputError(f"metric: {metric!r} is not for {task}; choose one of {offered}")
+    if recipe.targets is not None and task != "numbers":
+        raise InputError(f"targets: {recipe.targets!r} scales numbers, but the targets are {task}; leave it out")
+
+
+def _doubt(recipe: Recipe) -> None:
+    last = last_layer(recipe.net)
+    if recipe.loss.takes != "logits" or not isinstance(last, Activation) or last.bounds == (-math.inf, math.inf):
+        return
+    warnings.warn(
+        f"the net ends in {last!r}, but {recipe.loss!r} takes logits and squashes them itself: remove that last layer",
+        DoubtWarning,
+        stacklevel=5,
+    )

@@ -1,0 +1,146 @@
+"""One epoch of one network: a scan over batches, then the validation rows, then whether to go on."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from kilter.metrics import worst
+from kilter.train.outcome import Outcome
+from kilter.train.step import Batch, Learner, Parts, outputs, step, weighted_mean
+
+
+class Rows(NamedTuple):
+    """Training and validation rows on the device.
+
+    Attributes:
+        train: all training rows.
+        validation: all validation rows, or None.
+        unit: scale and offset that bring predicted numbers back to the target's own unit, or None.
+        answers: validation targets in their own unit, for the metric.
+    """
+
+    train: Batch
+    validation: Batch | None
+    unit: tuple[jax.Array, jax.Array] | None
+    answers: jax.Array | None
+
+
+class Member(NamedTuple):
+    """One network of a fleet, with its best epoch so far; ``outcome`` is 0 while it goes on.
+
+    Without validation rows ``best`` is None: the last weights are the ones to keep.
+    """
+
+    learner: Learner
+    best: Any
+    best_score: jax.Array
+    best_loss: jax.Array
+    best_epoch: jax.Array
+    waited: jax.Array
+    outcome: jax.Array
+
+
+def begin(parts: Parts, learner: Learner, judged: bool) -> Member:
+    """A member before its first epoch; ``judged`` says whether validation rows will choose its best epoch."""
+    best = (learner.params, learner.state) if judged else None
+    start = jnp.float32(worst(parts.metric) if judged else -jnp.inf)
+    zero = jnp.int32(0)
+    return Member(learner, best, start, jnp.float32(jnp.inf), jnp.int32(-1), zero, zero)
+
+
+def epoch(
+    parts: Parts, rows: Rows, member: Member, key: jax.Array, order: jax.Array, number: jax.Array
+) -> tuple[Member, dict[str, jax.Array]]:
+    """Train a member for one epoch and judge it; a member that has ended stays as it is.
+
+    Args:
+        parts: of the recipe.
+        rows: to train and validate on.
+        member: before the epoch.
+        key: of the member.
+        order: row numbers ``(steps, batch)``; what exceeds the number of rows is padding.
+        number: of the epoch, from 0.
+
+    Returns:
+        The member after the epoch, and its line of the history.
+    """
+    first = number * len(order)
+    learner, loss = _train(parts, rows.train, member.learner, key, order, first)
+    line = {"loss": loss, "lr": jnp.float32(parts.optimizer.rate(first + len(order) - 1))}
+    line |= _judge(parts, rows, learner)
+    after = _close(parts, member, learner, line, number)
+    running = member.outcome == 0
+    after = jax.tree.map(lambda new, old: jnp.where(running, new, old), after, member)
+    return after, jax.tree.map(lambda value: jnp.where(running, value, jnp.nan), line)
+
+
+def _train(
+    parts: Parts, train: Batch, learner: Learner, key: jax.Array, order: jax.Array, first: jax.Array
+) -> tuple[Learner, jax.Array]:
+    steps, size = order.shape
+    total = len(train.x)
+    padded = steps * size != total
+
+    def body(learner: Learner, each: tuple[jax.Array, jax.Array]) -> tuple[Learner, jax.Array]:
+        index, chosen = each
+        weights = None if train.weights is None else train.weights[chosen]
+        count = size
+        if padded:
+            real = index * size + jnp.arange(size) < total
+            count = real.sum()
+            weights = real.astype(jnp.float32) if weights is None else weights * real
+        batch = Batch(train.x[chosen], train.y[chosen], weights)
+        return step(parts, learner, batch, count, jax.random.fold_in(key, first + index), first + index)
+
+    learner, sums = jax.lax.scan(body, learner, (jnp.arange(steps), order))
+    return learner, sums.sum() / total
+
+
+def _judge(parts: Parts, rows: Rows, learner: Learner) -> dict[str, jax.Array]:
+    """Loss and score on the validation rows."""
+    if rows.validation is None or rows.answers is None:
+        return {}
+    x, y, weights = rows.validation
+    ones = jnp.ones(len(x)) if weights is None else weights
+    found = outputs(parts.net, learner.params, learner.state, x)
+    predictions = parts.loss.read(found, rows.answers.dtype == jnp.int32)
+    if rows.unit is not None:
+        predictions = predictions * rows.unit[0] + rows.unit[1]
+    score = parts.metric(predictions, rows.answers, ones)
+    return {"val_loss": weighted_mean(parts.loss(found, y), weights, len(x)), f"val_{parts.metric.key}": score}
+
+
+def _close(parts: Parts, member: Member, learner: Learner, line: dict[str, jax.Array], number: jax.Array) -> Member:
+    """Compare with the best epoch so far and decide whether the member goes on."""
+    judged = member.best is not None
+    loss = line["val_loss"] if judged else line["loss"]
+    score = line[f"val_{parts.metric.key}"] if judged else -loss
+    sign = 1.0 if parts.metric.higher_is_better or not judged else -1.0
+    delta = 0.0 if parts.stopping is None else parts.stopping.min_delta
+    gain = jnp.nan_to_num(sign * (score - member.best_score), nan=-jnp.inf, posinf=jnp.inf)
+    better = (gain > delta) | ((gain == 0) & (loss < member.best_loss))
+
+    finite = jnp.isfinite(line["loss"]) & jnp.isfinite(loss)
+    for leaf in jax.tree.leaves((learner.params, learner.state)):
+        finite &= jnp.isfinite(leaf.sum())
+    better &= finite
+
+    waited = jnp.where(better, 0, member.waited + 1)
+    outcome = jnp.int32(0)
+    if parts.stopping is not None:
+        outcome = jnp.where(waited >= parts.stopping.patience, Outcome.STOPPED_EARLY.code, outcome)
+    outcome = jnp.where(finite, outcome, Outcome.DIVERGED.code)
+
+    def choose(new: Any, old: Any) -> Any:
+        return jax.tree.map(lambda a, b: jnp.where(better, a, b), new, old)
+
+    return Member(
+        learner,
+        choose((learner.params, learner.state), member.best) if judged else None,
+        choose(score, member.best_score),
+        choose(loss, member.best_loss),
+        choose(number, member.best_epoch),
+        waited,
+        outcome,
+    )

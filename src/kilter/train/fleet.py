@@ -1,0 +1,190 @@
+"""The engine: recipes of one structure train together, and one network is a fleet of one."""
+
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from kilter.core import trees
+from kilter.core.errors import InputError
+from kilter.data.dataset import Dataset
+from kilter.optim.optimizer import spanning
+from kilter.train.check import check, deciding_metric
+from kilter.train.epoch import Member, Rows
+from kilter.train.interrupt import interruptible
+from kilter.train.order import orders
+from kilter.train.outcome import Outcome
+from kilter.train.program import initialize, mapping_for, run_epochs
+from kilter.train.progress import Line
+from kilter.train.recipe import Recipe
+from kilter.train.rows import load_rows, scalings
+from kilter.train.run import Run
+from kilter.train.step import Parts
+
+# Row numbers of at most this many examples are sent to the device at once; enough to make its calls rare.
+_ORDERED = 1 << 20
+# Seconds between looks at the progress and at Ctrl-C, once the speed is known.
+_LOOK = 0.25
+
+
+def train(recipe: Recipe, data: Dataset, *, seed: int = 0, progress: bool | None = None) -> Run:
+    """Train one network.
+
+    The same recipe, data and seed give the same run, bit for bit, on the same machine.
+
+    Args:
+        recipe: what to train and how.
+        data: made by `kilter.data`.
+        seed: of the initial weights, the order of the rows and dropout.
+        progress: show a progress line; left open, if standard error is a terminal.
+
+    Raises:
+        InputError: the recipe does not fit the data; raised before anything compiles.
+
+    >>> import kilter as kl
+    >>> from kilter import nn, optim, losses
+    >>> net = nn.Chain(nn.Dense(16), nn.ReLU(), nn.Dense(3))
+    >>> recipe = kl.Recipe(net, losses.SoftmaxCrossEntropy(), optimizer=optim.Adam(0.01), epochs=30)
+    >>> run = kl.train(recipe, kl.data.iris())
+    >>> run.score > 0.9
+    True
+    """
+    return train_fleet([recipe], data, seeds=[seed], progress=progress)[0]
+
+
+def train_fleet(
+    recipes: Sequence[Recipe], data: Dataset, *, seeds: Sequence[int] = (0,), progress: bool | None = None
+) -> list[Run]:
+    """Train every recipe with every seed; recipes of one structure share one compiled program.
+
+    Args:
+        recipes: any; those that differ in numbers alone train together.
+        data: shared by all.
+        seeds: one run a recipe and seed; runs of one seed see the same order of rows and the same dropout.
+        progress: show a progress line; left open, if standard error is a terminal.
+
+    Returns:
+        Runs in order: all seeds of the first recipe, then of the second, and so on.
+    """
+    if not recipes or not seeds:
+        raise InputError(f"at least one recipe and one seed are needed, got {len(recipes)} and {len(seeds)}")
+    for seed in seeds:
+        if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+            raise InputError(f"seed must be a whole number of at least 0, got {seed!r}")
+    for recipe in recipes:
+        check(recipe, data)
+    groups: dict[Any, list[int]] = defaultdict(list)
+    for index, recipe in enumerate(recipes):
+        groups[_structure(recipe)].append(index)
+    runs: dict[int, list[Run]] = {}
+    for indices in groups.values():
+        fleet = Fleet.launch([recipes[index] for index in indices], data, tuple(map(int, seeds)))
+        found = fleet.run(progress)
+        for place, index in enumerate(indices):
+            runs[index] = found[place * len(seeds) : (place + 1) * len(seeds)]
+    return [run for index in range(len(recipes)) for run in runs[index]]
+
+
+def _structure(recipe: Recipe) -> Any:
+    """What must be equal for two recipes to train in one program; preprocessing decides on the rows."""
+    return jax.tree.structure(recipe), recipe.inputs, recipe.targets
+
+
+def _parts(recipe: Recipe, data: Dataset, steps: int) -> Parts:
+    optimizer = spanning(recipe.optimizer, steps)
+    return Parts(recipe.net, recipe.loss, optimizer, recipe.stopping, deciding_metric(recipe, data))
+
+
+@dataclass
+class Fleet:
+    """Members of one structure on their way through training."""
+
+    recipes: list[Recipe]
+    seeds: tuple[int, ...]
+    data: Dataset
+    parts: Parts
+    rows: Rows
+    scaling: Any
+    members: Member
+    keys: jax.Array
+
+    @classmethod
+    def launch(cls, recipes: list[Recipe], data: Dataset, seeds: tuple[int, ...]) -> "Fleet":
+        """Stack the recipes, load the rows and draw the weights."""
+        first = recipes[0]
+        batch = min(first.batch_size, len(data.train))
+        steps = first.epochs * -(-len(data.train) // batch)
+        scaling = scalings(first, data)
+        rows = load_rows(data, *scaling)
+        parts = trees.stack([_parts(recipe, data, steps) for recipe in recipes for _ in seeds])
+        keys = jax.vmap(jax.random.key)(jnp.array(seeds * len(recipes), jnp.uint32))
+        members = initialize(parts, keys, data.shape, data.validation is not None)
+        return cls(recipes, seeds, data, parts, rows, scaling, members, keys)
+
+    def run(self, progress: bool | None) -> list[Run]:
+        """Train to the end, or to Ctrl-C."""
+        recipe, count = self.recipes[0], len(self.data.train)
+        longest = max(1, min(recipe.epochs, _ORDERED // (count * len(self.seeds))))
+        history: list[dict[str, Any]] = []
+        done, chunk, ended = 0, 0, Outcome.FINISHED
+        line = Line(recipe.epochs, count, len(self.recipes) * len(self.seeds), progress)
+        start = time.perf_counter()
+        compiling = 0.0
+        with line, interruptible() as interrupt:
+            while chunk == 0 or (done < recipe.epochs and (np.asarray(self.members.outcome) == 0).any()):
+                if interrupt.asked:
+                    ended = Outcome.INTERRUPTED
+                    break
+                began = time.perf_counter()
+                lines, made = self._advance(done, min(chunk, recipe.epochs - done), longest)
+                took = time.perf_counter() - began
+                if chunk == 0:
+                    compiling, chunk = time.perf_counter() - start, 1
+                    line.started()
+                    continue
+                history += lines
+                done += made
+                chunk = min(longest, max(1, int(_LOOK * made / took)))
+                line.advance(done, lines[-1])
+        seconds = {"compile": compiling, "train": time.perf_counter() - start - compiling}
+        return self._runs(history, ended, seconds)
+
+    def _advance(self, first: int, count: int, longest: int) -> tuple[list[dict[str, Any]], int]:
+        """Run up to ``count`` epochs; with 0 the program is compiled and nothing is run."""
+        rows = len(self.data.train)
+        batch = min(self.recipes[0].batch_size, rows)
+        order = orders(self.seeds, first, count, longest, rows, batch)
+        members = len(self.recipes) * len(self.seeds)
+        seats = np.tile(np.arange(len(self.seeds), dtype=np.int32), len(self.recipes))
+        self.members, history, made = run_epochs(
+            self.parts,
+            self.rows,
+            self.members,
+            self.keys,
+            seats,
+            order,
+            np.int32(first),
+            np.int32(count),
+            mapping_for(self.recipes[0].net, members),
+        )
+        made = int(made)
+        columns = jax.device_get(history)
+        return [{name: column[index] for name, column in columns.items()} for index in range(made)], made
+
+    def _runs(self, history: list[dict[str, Any]], ended: Outcome, seconds: dict[str, float]) -> list[Run]:
+        members = jax.device_get(self.members)
+        runs = []
+        for index in range(len(self.recipes) * len(self.seeds)):
+            recipe, seed = self.recipes[index // len(self.seeds)], self.seeds[index % len(self.seeds)]
+            member = jax.tree.map(lambda leaf, place=index: leaf[place], members)
+            columns = {name: np.array([line[name][index] for line in history]) for name in (history or [{}])[0]}
+            lasted = int(np.isfinite(columns["lr"]).sum()) if columns else 0
+            own = {name: column[:lasted] for name, column in columns.items()}
+            outcome = Outcome.of(int(member.outcome), ended)
+            runs.append(Run.of(recipe, seed, self.data, self.scaling, member, own, outcome, seconds))
+        return runs

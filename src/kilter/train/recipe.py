@@ -1,0 +1,50 @@
+"""A recipe: everything that decides a training, as one value without any weights."""
+
+from dataclasses import KW_ONLY
+
+from kilter.core.specs import option, part
+from kilter.core.values import Value
+from kilter.data.preprocess import Preprocess
+from kilter.losses import Loss
+from kilter.metrics import Metric
+from kilter.nn.layer import Layer
+from kilter.optim.optimizer import Optimizer
+from kilter.train.stopping import EarlyStopping
+
+
+class Recipe(Value):
+    """Network, loss, optimizer, and how long and on what to train; compared, hashed, printed, diffed, saved as JSON.
+
+    Numbers in it (learning rate, dropout rate, ...) can change without a new compile; shapes and choices cannot.
+
+    Args:
+        net: the network, usually a `nn.Chain`.
+        loss: what is made small.
+        optimizer: how.
+        batch_size: examples an update; the last batch of an epoch may be smaller, and none is dropped. At most all rows.
+        epochs: passes over the training rows.
+        inputs: preprocessing of the inputs, fitted on the training rows.
+        targets: preprocessing of targets that are numbers; predictions come back in the target's own unit.
+        stopping: when to end before all epochs are run; ``None``: never.
+        metric: decides which epoch is best; left open, accuracy for classes and R2 for numbers.
+
+    >>> from kilter import nn, optim, losses
+    >>> recipe = Recipe(nn.Chain(nn.Dense(8), nn.Dropout(0.2)), losses.SquaredError(), optimizer=optim.Adam(1e-3))
+    >>> recipe.at("net.layers[1].rate")
+    0.2
+    >>> recipe.put("optimizer.lr", 0.01).optimizer
+    optim.Adam(0.01)
+    """
+
+    home = "kl"
+
+    net: Layer = part(kinds=Layer)
+    loss: Loss = part(kinds=Loss)
+    _: KW_ONLY
+    optimizer: Optimizer = part(kinds=Optimizer)
+    batch_size: int = option(default=32, kinds=int, range="[1, inf)", unit="examples")
+    epochs: int = option(default=20, kinds=int, range="[0, inf)", unit="epochs")
+    inputs: Preprocess | None = part(default=None, kinds=Preprocess, optional=True)
+    targets: Preprocess | None = part(default=None, kinds=Preprocess, optional=True)
+    stopping: EarlyStopping | None = part(default=None, kinds=EarlyStopping, optional=True)
+    metric: Metric | None = part(default=None, kinds=Metric, optional=True)

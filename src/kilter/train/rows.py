@@ -1,0 +1,65 @@
+"""Rows of a dataset on the device, preprocessed as a recipe says."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from kilter.data.dataset import Dataset, Part
+from kilter.data.preprocess import Preprocess, Statistics
+from kilter.train.epoch import Rows
+from kilter.train.recipe import Recipe
+from kilter.train.step import Batch
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Preprocessing with the statistics that it learned; without statistics it changes nothing."""
+
+    statistics: Statistics | None = None
+
+    @classmethod
+    def fit(cls, preprocess: Preprocess | None, rows: Array, weights: Array | None) -> "Scaling":
+        """Learn from training rows."""
+        return cls() if preprocess is None else cls(preprocess.fit(rows, weights))
+
+    def apply(self, rows: Array) -> Array:
+        """Transform rows."""
+        return rows if self.statistics is None else Preprocess.apply(self.statistics, rows)
+
+    def invert(self, rows: Array) -> Array:
+        """Undo `apply`."""
+        return rows if self.statistics is None else Preprocess.invert(self.statistics, rows)
+
+
+def scalings(recipe: Recipe, data: Dataset) -> tuple[Scaling, Scaling]:
+    """Scaling of inputs and of targets, fitted on the training rows alone."""
+    train = data.train
+    return (
+        Scaling.fit(recipe.inputs, train.x, train.weights),
+        Scaling.fit(recipe.targets, train.y, train.weights),
+    )
+
+
+def load_rows(data: Dataset, inputs: Scaling, targets: Scaling) -> Rows:
+    """Training and validation rows as device arrays."""
+
+    def batch(part: Part) -> Batch:
+        weights = None if part.weights is None else jnp.asarray(part.weights / part.weights.mean())
+        return Batch(jnp.asarray(inputs.apply(part.x)), jnp.asarray(targets.apply(part.y)), weights)
+
+    held = data.validation
+    unit = targets.statistics and (_float(targets.statistics["scale"]), _float(targets.statistics["offset"]))
+    return Rows(
+        batch(data.train),
+        None if held is None else batch(held),
+        unit,
+        None if held is None else jnp.asarray(held.y),
+    )
+
+
+def _float(values: Array) -> Any:
+    return jnp.asarray(values, jnp.float32)

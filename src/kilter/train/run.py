@@ -1,0 +1,181 @@
+"""A run: a trained network with all that is needed to use it and to repeat it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from kilter.core import trees
+from kilter.core.errors import InputError
+from kilter.data import arrays
+from kilter.data.dataset import Dataset, Door, Part
+from kilter.data.targets import Target
+from kilter.metrics import Metric, describe, for_task
+from kilter.train import predict
+from kilter.train.check import deciding_metric
+from kilter.train.epoch import Member
+from kilter.train.outcome import Outcome
+from kilter.train.recipe import Recipe
+from kilter.train.rows import Scaling
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What `kilter.train` returns.
+
+    Attributes:
+        recipe: that was trained.
+        seed: of the run.
+        metric: that decides.
+        score: its value on the validation rows at the best epoch, or on the training rows where there is no validation;
+            NaN for a run that diverged.
+        metrics: all metrics by name: of the rows that decide plain (``"accuracy"``), of the others with their part in
+            front (``"train_accuracy"``, ``"test_accuracy"``).
+        history: arrays by name, one number an epoch: ``loss`` (training), ``lr`` and, with validation rows, ``val_loss``
+            and the deciding metric (``"val_accuracy"``).
+        outcome: how the run ended.
+        epoch: the epoch whose weights are kept, from 1; 0 where none was run.
+        seconds: spent on compiling (``"compile"``) and on training (``"train"``).
+        params: weights; ``state``: moving averages and the like.
+    """
+
+    recipe: Recipe
+    seed: int
+    metric: Metric
+    score: float
+    metrics: dict[str, float]
+    history: dict[str, Array]
+    outcome: Outcome
+    epoch: int
+    seconds: dict[str, float]
+    params: Any
+    state: Any
+    inputs: Scaling
+    targets: Scaling
+    target: Target
+    door: Door | None
+    shape: tuple[int, ...]
+    names: tuple[str, ...] = ()
+    title: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        recipe: Recipe,
+        seed: int,
+        data: Dataset,
+        scaling: tuple[Scaling, Scaling],
+        member: Member,
+        history: dict[str, Array],
+        outcome: Outcome,
+        seconds: dict[str, float],
+    ) -> "Run":
+        """Make a run of a member that has ended."""
+        judged = member.best is not None and int(member.best_epoch) >= 0
+        learner = member.learner
+        params, state = member.best if judged else (learner.params, learner.state)
+        metric = deciding_metric(recipe, data)
+        kept = int(member.best_epoch) + 1 if judged else len(history.get("loss", ()))
+        run = cls(
+            recipe, seed, metric, float("nan"), {}, history, outcome, kept, seconds, params, state,
+            *scaling, data.target, data.door, data.shape, data.names, data.title,
+        )  # fmt: skip
+        deciding = data.train if data.validation is None else data.validation
+        run.metrics.update(run._measure(deciding))
+        others = {"train": None if deciding is data.train else data.train, "test": data.test}
+        for name, part in others.items():
+            if part is not None:
+                run.metrics.update({f"{name}_{key}": value for key, value in run._measure(part).items()})
+        if outcome is not Outcome.DIVERGED:
+            object.__setattr__(run, "score", run.metrics[metric.key])
+        return run
+
+    def predict(self, x: Any) -> Array:
+        """Predictions for new rows: class values, 0 and 1 for labels, or numbers in the target's own unit.
+
+        Args:
+            x: arrays shaped like the training inputs, or a table with the columns of the training table.
+
+        Raises:
+            InputError: rows of another shape, missing columns, values that are not finite.
+        """
+        return self.target.decode(self._read(self._enter(x)))
+
+    def predict_proba(self, x: Any) -> Array:
+        """Probabilities ``(rows, classes)`` in the order of `classes`, or ``(rows, labels)``.
+
+        Raises:
+            InputError: the target is a number; otherwise as for `predict`.
+        """
+        if self.target.task == "numbers":
+            raise InputError("predict_proba is for classes, but this run predicts numbers; use predict")
+        return self._read(self._enter(x))
+
+    @property
+    def classes(self) -> tuple[Any, ...]:
+        """Class values in the order of the columns of `predict_proba`."""
+        return self.target.classes
+
+    def evaluate(self, x: Any, y: Any) -> dict[str, float]:
+        """Loss and all metrics on rows of one's own."""
+        inputs = self._enter(x)
+        arrays.same_length(inputs, y)
+        return self._measure(Part(inputs, self.target.encode(y)))
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the run to a folder, whole or not at all, and return its path; `kilter.load` reads it back.
+
+        Raises:
+            FileError: the folder cannot be written, or holds something else.
+        """
+        from kilter.train.store import save  # the store builds runs, and a run must be able to save itself
+
+        return save(self, Path(folder))
+
+    def __repr__(self) -> str:
+        numbers = f"{trees.size(self.params):,} parameters"
+        told = {key: value for key, value in self.metrics.items() if key.endswith((self.metric.key, "loss"))}
+        metrics = ", ".join(f"{key} {describe(value)}" for key, value in told.items() if "log" not in key)
+        epochs = len(self.history.get("loss", ()))
+        seconds = f"{self.seconds.get('train', 0.0):.1f} s + {self.seconds.get('compile', 0.0):.1f} s to compile"
+        return (
+            f"Run({self.title}, seed {self.seed}: {self.metric.key} {describe(self.score)})\n"
+            f"  {self.outcome}; {epochs} epochs, best {self.epoch}; {numbers}; {seconds}\n"
+            f"  {metrics}"
+        )
+
+    def _repr_html_(self) -> str:
+        rows = "".join(f"<tr><td>{key}</td><td>{describe(value)}</td></tr>" for key, value in self.metrics.items())
+        return f"<p><b>{self.metric.key} {describe(self.score)}</b>: {self.outcome}</p><table>{rows}</table>"
+
+    def _enter(self, x: Any) -> Array:
+        """New rows as the raw inputs of the network."""
+        inputs = arrays.features(x) if self.door is None else self.door.enter(x)
+        if inputs.shape[1:] != self.shape:
+            raise InputError(f"x has examples of shape {inputs.shape[1:]}, this run was trained on {self.shape}")
+        return inputs
+
+    def _outputs(self, x: Array) -> Array:
+        return predict.outputs(self.recipe.net, self.params, self.state, self.inputs.apply(x))
+
+    def _read(self, x: Array) -> Array:
+        """Probabilities, or numbers in the target's own unit."""
+        return self._meant(self._outputs(x))
+
+    def _meant(self, outputs: Array) -> Array:
+        return self.targets.invert(np.asarray(self.recipe.loss.read(jnp.asarray(outputs), bool(self.target.classes))))
+
+    def _measure(self, part: Part) -> dict[str, float]:
+        outputs = self._outputs(part.x)
+        weights = np.ones(len(part), np.float32) if part.weights is None else part.weights
+        losses = np.asarray(self.recipe.loss(jnp.asarray(outputs), jnp.asarray(self.targets.apply(part.y))))
+        measured = {"loss": float(np.average(losses, weights=weights))}
+        predictions = jnp.asarray(self._meant(outputs))
+        metrics = {metric.key: metric for metric in (*for_task(self.target.task), self.metric)}
+        for key, metric in metrics.items():
+            measured[key] = float(metric(predictions, jnp.asarray(part.y), jnp.asarray(weights)))
+        return measured

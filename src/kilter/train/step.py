@@ -1,0 +1,77 @@
+"""One update of one network, on one batch."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from kilter.losses import Loss
+from kilter.metrics import Metric
+from kilter.nn.layer import Layer
+from kilter.optim.optimizer import Optimizer
+from kilter.train.stopping import EarlyStopping
+
+
+class Parts(NamedTuple):
+    """What the compiled program needs of a recipe; for a fleet its numbers are stacked."""
+
+    net: Layer
+    loss: Loss
+    optimizer: Optimizer
+    stopping: EarlyStopping | None
+    metric: Metric
+
+
+class Learner(NamedTuple):
+    """What an update changes."""
+
+    params: Any
+    state: Any
+    moments: Any
+
+
+class Batch(NamedTuple):
+    """Rows of one update; ``weights`` is None where all count the same."""
+
+    x: jax.Array
+    y: jax.Array
+    weights: jax.Array | None
+
+
+def weighted_mean(losses: jax.Array, weights: jax.Array | None, count: Any) -> jax.Array:
+    """Sum of weighted losses over the number of rows that count; weights are 1 on average over the training rows."""
+    return (losses if weights is None else losses * weights).sum() / count
+
+
+def step(parts: Parts, learner: Learner, batch: Batch, count: Any, key: jax.Array, number: Any) -> tuple[Learner, Any]:
+    """One update.
+
+    Args:
+        parts: of the recipe.
+        learner: before the update.
+        batch: rows, padded to the batch size with weight 0.
+        count: number of rows that are not padding.
+        key: of this member and step.
+        number: updates made before, from 0.
+
+    Returns:
+        The learner after the update, and the loss summed over the rows.
+    """
+
+    def objective(params: Any) -> tuple[jax.Array, Any]:
+        outputs, state = parts.net.apply(params, learner.state, batch.x, key=key)
+        return weighted_mean(parts.loss(outputs, batch.y), batch.weights, count), state
+
+    (loss, state), grads = jax.value_and_grad(objective, has_aux=True)(learner.params)
+    params, moments = parts.optimizer.update(grads, learner.moments, learner.params, number)
+    return Learner(params, state, moments), loss * count
+
+
+def outputs(net: Layer, params: Any, state: Any, x: jax.Array, block: int = 1024) -> jax.Array:
+    """Outputs at inference for any number of rows, a block at a time so that activations stay small."""
+    if len(x) <= block:
+        return net.apply(params, state, x)[0]
+    blocks = -(-len(x) // block)
+    padded = jnp.pad(x, ((0, blocks * block - len(x)), *((0, 0),) * (x.ndim - 1)))
+    whole = jax.lax.map(lambda rows: net.apply(params, state, rows)[0], padded.reshape(blocks, block, *x.shape[1:]))
+    return whole.reshape(blocks * block, *whole.shape[2:])[: len(x)]
