@@ -4,16 +4,19 @@ import math
 from typing import Any, ClassVar
 
 import jax
-import jax.numpy as jnp
+import numpy as np
 
+from kilter.core.arrays import namespace
 from kilter.core.values import Value
 from kilter.losses import one_hot
 
-Array = jax.Array
+Array = jax.Array | np.ndarray[Any, Any]
 
 
 class Metric(Value):
     """Base of all metrics: called with predictions ``(n, k)`` as a loss reads them, targets and weights ``(n,)``.
+
+    Works on JAX arrays inside compiled programs and on NumPy arrays, without a compile, outside of them.
 
     Class attributes:
         key: its name in histories and tables.
@@ -44,7 +47,7 @@ class Accuracy(Metric):
 
     def __call__(self, predictions: Array, targets: Array, weights: Array) -> Array:
         if targets.ndim == 1:
-            return _mean((predictions.argmax(-1) == targets).astype(jnp.float32), weights)
+            return _mean(predictions.argmax(-1) == targets, weights)
         return _mean(((predictions > 0.5) == (targets > 0.5)).mean(-1), weights)
 
 
@@ -57,39 +60,42 @@ class LogLoss(Metric):
     perfect = 0.0
 
     def __call__(self, predictions: Array, targets: Array, weights: Array) -> Array:
-        chances = jnp.clip(predictions, 1e-7, 1.0)
+        xp = namespace(predictions)
         shares = one_hot(targets, predictions.shape[-1])
-        losses = -(shares * jnp.log(chances)).sum(-1)
+        losses = -(shares * xp.log(predictions.clip(1e-7, 1.0))).sum(-1)
         if targets.ndim > 1:
-            losses = (losses - ((1 - shares) * jnp.log(jnp.clip(1 - predictions, 1e-7, 1.0))).sum(-1)) / shares.shape[
-                -1
-            ]
+            losses = (losses - ((1 - shares) * xp.log((1 - predictions).clip(1e-7, 1.0))).sum(-1)) / shares.shape[-1]
         return _mean(losses, weights)
 
 
 class AUC(Metric):
     """Area under the ROC curve: the chance that a positive example scores above a negative one, ties counting half.
 
-    With more than two classes the mean over classes of one against the rest; classes without both kinds are left out.
+    With more than two classes the mean over classes of one against the rest; classes without both kinds are left out, and
+    where none is left the area is 0.5.
     """
 
     key = "auc"
     tasks = ("classes", "labels")
 
     def __call__(self, predictions: Array, targets: Array, weights: Array) -> Array:
+        xp = namespace(predictions)
         shares = one_hot(targets, predictions.shape[-1])
-        areas = jax.vmap(_area, in_axes=(1, 1, None))(predictions, shares, weights)
-        return jnp.nanmean(areas)
+        columns = range(predictions.shape[-1])
+        areas = xp.stack([_area(predictions[:, column], shares[:, column], weights) for column in columns])
+        known = xp.isfinite(areas)
+        return xp.where(known.any(), xp.where(known, areas, 0.0).sum() / known.sum().clip(1), 0.5)
 
 
 def _area(scores: Array, positive: Array, weights: Array) -> Array:
-    order = jnp.argsort(scores)
+    xp = namespace(scores)
+    order = xp.argsort(scores)
     scores, up, down = scores[order], (positive * weights)[order], ((1 - positive) * weights)[order]
-    below = jnp.concatenate([jnp.zeros(1), jnp.cumsum(down)])
-    first, last = jnp.searchsorted(scores, scores, side="left"), jnp.searchsorted(scores, scores, side="right")
+    below = xp.concatenate([xp.zeros(1), xp.cumsum(down)])
+    first, last = xp.searchsorted(scores, scores, side="left"), xp.searchsorted(scores, scores, side="right")
     wins = (up * (below[first] + below[last]) / 2).sum()
     pairs = up.sum() * down.sum()
-    return jnp.where(pairs > 0, wins / pairs, jnp.nan)
+    return xp.where(pairs > 0, wins / xp.where(pairs > 0, pairs, 1.0), xp.nan)
 
 
 class R2(Metric):
@@ -99,12 +105,13 @@ class R2(Metric):
     tasks = ("numbers",)
 
     def __call__(self, predictions: Array, targets: Array, weights: Array) -> Array:
+        xp = namespace(predictions)
         targets = targets.reshape(predictions.shape)
         share = (weights / weights.sum())[:, None]
-        error = (share * jnp.square(predictions - targets)).sum(0)
-        spread = (share * jnp.square(targets - (share * targets).sum(0))).sum(0)
-        flat = jnp.where(error > 0, 0.0, 1.0)
-        return jnp.where(spread > 0, 1 - error / jnp.where(spread > 0, spread, 1.0), flat).mean()
+        error = (share * (predictions - targets) ** 2).sum(0)
+        spread = (share * (targets - (share * targets).sum(0)) ** 2).sum(0)
+        flat = xp.where(error > 0, 0.0, 1.0)
+        return xp.where(spread > 0, 1 - error / xp.where(spread > 0, spread, 1.0), flat).mean()
 
 
 class RMSE(Metric):
@@ -116,7 +123,7 @@ class RMSE(Metric):
     perfect = 0.0
 
     def __call__(self, predictions: Array, targets: Array, weights: Array) -> Array:
-        return jnp.sqrt(_mean(jnp.square(predictions - targets.reshape(predictions.shape)).mean(-1), weights))
+        return _mean(((predictions - targets.reshape(predictions.shape)) ** 2).mean(-1), weights) ** 0.5
 
 
 class MAE(Metric):
@@ -128,7 +135,7 @@ class MAE(Metric):
     perfect = 0.0
 
     def __call__(self, predictions: Array, targets: Array, weights: Array) -> Array:
-        return _mean(jnp.abs(predictions - targets.reshape(predictions.shape)).mean(-1), weights)
+        return _mean(abs(predictions - targets.reshape(predictions.shape)).mean(-1), weights)
 
 
 ALL: tuple[type[Metric], ...] = (Accuracy, LogLoss, AUC, R2, RMSE, MAE)

@@ -56,7 +56,7 @@ class Layer(Value):
         raise NotImplementedError
 
     def followed_by(self, activation: "Layer | None") -> Self:
-        """This layer with what the user left open matched to the activation that follows (``None``: nothing follows)."""
+        """The layer with what the user left open matched to the activation that follows (``None``: nothing follows)."""
         return self
 
 

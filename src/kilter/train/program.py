@@ -12,6 +12,9 @@ from kilter.core.paths import walk
 from kilter.train.epoch import Member, Rows, begin, epoch
 from kilter.train.step import Learner, Parts
 
+# Drawing weights happens once: compiled without optimization it is ready in a third of the time.
+_QUICKLY = {"xla_backend_optimization_level": 0}
+
 Mapping = Literal["one", "vmap", "map"]
 
 
@@ -23,7 +26,7 @@ def over_members(function: Callable[..., Any], mapping: Mapping) -> Callable[...
     """
 
     def one(*arguments: Any) -> Any:
-        *members, seat, orders = arguments
+        *members, _, orders = arguments
         result = function(*jax.tree.map(lambda leaf: leaf[0], members), orders[0])
         return jax.tree.map(lambda leaf: leaf[None], result)
 
@@ -40,7 +43,7 @@ def over_members(function: Callable[..., Any], mapping: Mapping) -> Callable[...
     return {"one": one, "vmap": batched, "map": mapped}[mapping]
 
 
-@partial(jax.jit, static_argnames=("shape", "judged"))
+@partial(jax.jit, static_argnames=("shape", "judged"), compiler_options=_QUICKLY)
 def initialize(parts: Parts, keys: jax.Array, shape: tuple[int, ...], judged: bool) -> Member:
     """Draw the members of a fleet, each from its own key."""
 

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
 from kilter.core import trees
@@ -103,7 +102,7 @@ class Run:
         Raises:
             InputError: rows of another shape, missing columns, values that are not finite.
         """
-        return self.target.decode(self._read(self._enter(x)))
+        return self.target.decode(self._read(self._enter(x))[0])
 
     def predict_proba(self, x: Any) -> Array:
         """Probabilities ``(rows, classes)`` in the order of `classes`, or ``(rows, labels)``.
@@ -113,7 +112,7 @@ class Run:
         """
         if self.target.task == "numbers":
             raise InputError("predict_proba is for classes, but this run predicts numbers; use predict")
-        return self._read(self._enter(x))
+        return self._read(self._enter(x))[0]
 
     @property
     def classes(self) -> tuple[Any, ...]:
@@ -159,23 +158,19 @@ class Run:
             raise InputError(f"x has examples of shape {inputs.shape[1:]}, this run was trained on {self.shape}")
         return inputs
 
-    def _outputs(self, x: Array) -> Array:
-        return predict.outputs(self.recipe.net, self.params, self.state, self.inputs.apply(x))
-
-    def _read(self, x: Array) -> Array:
-        """Probabilities, or numbers in the target's own unit."""
-        return self._meant(self._outputs(x))
-
-    def _meant(self, outputs: Array) -> Array:
-        return self.targets.invert(np.asarray(self.recipe.loss.read(jnp.asarray(outputs), bool(self.target.classes))))
+    def _read(self, x: Array, y: Array | None = None) -> tuple[Array, Array]:
+        """Probabilities, or numbers in the target's own unit, of raw inputs; with targets also the loss of each row."""
+        scaled = None if y is None else self.targets.apply(y)
+        weights = (self.params, self.state)
+        classes = bool(self.target.classes)
+        read, losses = predict.predictions(
+            self.recipe.net, self.recipe.loss, weights, self.inputs.apply(x), scaled, classes
+        )
+        return self.targets.invert(read), losses
 
     def _measure(self, part: Part) -> dict[str, float]:
-        outputs = self._outputs(part.x)
-        weights = np.ones(len(part), np.float32) if part.weights is None else part.weights
-        losses = np.asarray(self.recipe.loss(jnp.asarray(outputs), jnp.asarray(self.targets.apply(part.y))))
-        measured = {"loss": float(np.average(losses, weights=weights))}
-        predictions = jnp.asarray(self._meant(outputs))
+        weights = np.ones(len(part)) if part.weights is None else part.weights.astype(np.float64)
+        predictions, losses = self._read(part.x, part.y)
         metrics = {metric.key: metric for metric in (*for_task(self.target.task), self.metric)}
-        for key, metric in metrics.items():
-            measured[key] = float(metric(predictions, jnp.asarray(part.y), jnp.asarray(weights)))
-        return measured
+        values = {key: float(metric(predictions, part.y, weights)) for key, metric in metrics.items()}
+        return {"loss": float(np.average(losses, weights=weights))} | values
