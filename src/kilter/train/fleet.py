@@ -32,7 +32,9 @@ _ORDERED = 1 << 20
 _LOOK = 0.25
 
 
-def train(recipe: Recipe, data: Dataset, *, seed: int = 0, progress: bool | None = None) -> Run:
+def train(
+    recipe: Recipe, data: Dataset, *, seed: int = 0, start: Run | None = None, progress: bool | None = None
+) -> Run:
     """Train one network.
 
     The same recipe, data and seed give the same run, bit for bit, on the same machine.
@@ -41,6 +43,7 @@ def train(recipe: Recipe, data: Dataset, *, seed: int = 0, progress: bool | None
         recipe: what to train and how.
         data: made by `kilter.data`.
         seed: of the initial weights, the order of the rows and dropout.
+        start: a run whose weights to go on from, rather than fresh ones; the optimizer begins anew.
         progress: show a progress line; left open, if standard error is a terminal.
 
     Raises:
@@ -54,11 +57,16 @@ def train(recipe: Recipe, data: Dataset, *, seed: int = 0, progress: bool | None
     >>> run.score > 0.9
     True
     """
-    return train_fleet([recipe], data, seeds=[seed], progress=progress)[0]
+    return train_fleet([recipe], data, seeds=[seed], start=start, progress=progress)[0]
 
 
 def train_fleet(
-    recipes: Sequence[Recipe], data: Dataset, *, seeds: Sequence[int] = (0,), progress: bool | None = None
+    recipes: Sequence[Recipe],
+    data: Dataset,
+    *,
+    seeds: Sequence[int] = (0,),
+    start: Run | None = None,
+    progress: bool | None = None,
 ) -> list[Run]:
     """Train every recipe with every seed; recipes of one structure share one compiled program.
 
@@ -66,6 +74,7 @@ def train_fleet(
         recipes: any; those that differ in numbers alone train together.
         data: shared by all.
         seeds: one run a recipe and seed; runs of one seed see the same order of rows and the same dropout.
+        start: a run whose weights all go on from, rather than fresh ones.
         progress: show a progress line; left open, if standard error is a terminal.
 
     Returns:
@@ -83,7 +92,7 @@ def train_fleet(
         groups[_structure(recipe)].append(index)
     runs: dict[int, list[Run]] = {}
     for indices in groups.values():
-        fleet = Fleet.launch([recipes[index] for index in indices], data, tuple(map(int, seeds)))
+        fleet = Fleet.launch([recipes[index] for index in indices], data, tuple(map(int, seeds)), start)
         found = fleet.run(progress)
         for place, index in enumerate(indices):
             runs[index] = found[place * len(seeds) : (place + 1) * len(seeds)]
@@ -100,6 +109,21 @@ def _parts(recipe: Recipe, data: Dataset, steps: int) -> Parts:
     return Parts(recipe.net, recipe.loss, optimizer, recipe.stopping, deciding_metric(recipe, data))
 
 
+def _from_run(members: Member, start: Run) -> Member:
+    """Members with the weights of a run in place of their own."""
+    own = (members.learner.params, members.learner.state)
+    given = (start.params, start.state)
+    if jax.tree.map(lambda leaf: leaf.shape[1:], own) != jax.tree.map(np.shape, given):
+        raise InputError("start: the weights of that run do not fit the network of this recipe")
+
+    def copied() -> Any:
+        return jax.tree.map(lambda new, old: jnp.array(jnp.broadcast_to(old, new.shape)), own, given)
+
+    params, state = copied()
+    learner = members.learner._replace(params=params, state=state)
+    return members._replace(learner=learner, best=None if members.best is None else copied())
+
+
 @dataclass
 class Fleet:
     """Members of one structure on their way through training."""
@@ -114,7 +138,9 @@ class Fleet:
     keys: jax.Array
 
     @classmethod
-    def launch(cls, recipes: list[Recipe], data: Dataset, seeds: tuple[int, ...]) -> "Fleet":
+    def launch(
+        cls, recipes: list[Recipe], data: Dataset, seeds: tuple[int, ...], start: Run | None = None
+    ) -> "Fleet":
         """Stack the recipes, load the rows and draw the weights."""
         first = recipes[0]
         batch = min(first.batch_size, len(data.train))
@@ -124,6 +150,8 @@ class Fleet:
         parts = trees.stack([_parts(recipe, data, steps) for recipe in recipes for _ in seeds])
         keys = jax.vmap(jax.random.key)(jnp.array(seeds * len(recipes), jnp.uint32))
         members = initialize(parts, keys, data.shape, data.validation is not None)
+        if start is not None:
+            members = _from_run(members, start)
         return cls(recipes, seeds, data, parts, rows, scaling, members, keys)
 
     def run(self, progress: bool | None) -> list[Run]:
