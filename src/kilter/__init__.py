@@ -2,7 +2,7 @@
 
 from importlib.metadata import version
 
-from kilter import data, losses, metrics, nn, optim
+from kilter import data, losses, metrics, nn, optim, recipes
 from kilter.core.diff import diff
 from kilter.core.errors import DoubtWarning, FileError, InputError
 from kilter.train import EarlyStopping, Outcome, Recipe, Run, load, train, train_fleet
@@ -24,6 +24,7 @@ __all__ = [
     "metrics",
     "nn",
     "optim",
+    "recipes",
     "train",
     "train_fleet",
 ]

@@ -6,9 +6,8 @@ from typing import Any, ClassVar
 import jax
 import numpy as np
 
-from kilter.core.arrays import namespace
+from kilter.core.arrays import namespace, one_hot
 from kilter.core.values import Value
-from kilter.losses import one_hot
 
 Array = jax.Array | np.ndarray[Any, Any]
 
@@ -109,7 +108,10 @@ class R2(Metric):
         targets = targets.reshape(predictions.shape)
         share = (weights / weights.sum())[:, None]
         error = (share * (predictions - targets) ** 2).sum(0)
-        spread = (share * (targets - (share * targets).sum(0)) ** 2).sum(0)
+        apart = (
+            targets - targets[:1]
+        )  # exactly zero where the target is constant, which its distance from a mean is not
+        spread = (share * (apart - (share * apart).sum(0)) ** 2).sum(0)
         flat = xp.where(error > 0, 0.0, 1.0)
         return xp.where(spread > 0, 1 - error / xp.where(spread > 0, spread, 1.0), flat).mean()
 

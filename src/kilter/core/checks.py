@@ -19,6 +19,13 @@ def checked(owner: str, specs: Mapping[str, Spec], given: Mapping[str, Any]) -> 
     return {name: _CHECKS[spec.role](owner, name, spec, given[name]) for name, spec in specs.items()}
 
 
+def check_seed(seed: Any) -> int:
+    """A seed as an int, or an `InputError`."""
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
+        raise InputError(f"seed must be a whole number from 0 to 2**32 - 1, got {seed!r}")
+    return int(seed)
+
+
 def _refuse(owner: str, name: str, value: Any, accepted: str) -> InputError:
     shown = repr(value)
     shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
@@ -26,7 +33,11 @@ def _refuse(owner: str, name: str, value: Any, accepted: str) -> InputError:
 
 
 def _kinds(spec: Spec) -> str:
-    return " or ".join(_WORDS.get(kind, f"a {kind.__name__}") for kind in spec.kinds)
+    return " or ".join(_WORDS.get(kind, _an(kind.__name__)) for kind in spec.kinds)
+
+
+def _an(name: str) -> str:
+    return f"{'an' if name[0] in 'AEIO' else 'a'} {name}"
 
 
 def _number(owner: str, name: str, spec: Spec, value: Any) -> Any:
@@ -37,9 +48,13 @@ def _number(owner: str, name: str, spec: Spec, value: Any) -> Any:
     if not isinstance(value, Real) or isinstance(value, bool):
         others = f" or {_kinds(spec)}" if spec.kinds else ""
         raise _refuse(owner, name, value, f"a number{others}")
-    if not math.isfinite(value) or value not in spec.range:
+    try:
+        converted = float(value)
+    except OverflowError:
+        raise _refuse(owner, name, value, "a number that a float can hold") from None
+    if not math.isfinite(converted) or converted not in spec.range:
         raise _refuse(owner, name, value, str(spec.range))
-    return float(value)
+    return converted
 
 
 def _option(owner: str, name: str, spec: Spec, value: Any) -> Any:
@@ -53,7 +68,7 @@ def _option(owner: str, name: str, spec: Spec, value: Any) -> Any:
     if not sizes or not all(_is(size, kinds) for size in sizes):
         choices = f"one of {', '.join(map(repr, spec.choices))}, or " if spec.choices else ""
         raise _refuse(owner, name, value, choices + " or ".join(_WORDS.get(kind, kind.__name__) for kind in kinds))
-    if not all(size in spec.range for size in sizes if isinstance(size, Real)):
+    if not all(size in spec.range for size in sizes if isinstance(size, int | float)):
         raise _refuse(owner, name, value, str(spec.range))
     return value
 

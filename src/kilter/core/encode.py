@@ -20,13 +20,16 @@ def loads(text: str, kind: type) -> Any:
     """Read a value of type ``kind`` back; raises `InputError` naming the place of what is wrong."""
     try:
         document = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"not a {kind.__name__} in JSON: {error}") from None
     if not isinstance(document, dict) or set(document) != {"schema", "value"}:
         raise InputError(f"not a {kind.__name__} in JSON: expected an object with 'schema' and 'value'")
     if document["schema"] != SCHEMA:
         raise InputError(f"JSON of schema {document['schema']!r}; this version of Kilter reads schema {SCHEMA}")
-    value = _decode(document["value"], "")
+    try:
+        value = _decode(document["value"], "")
+    except RecursionError:
+        raise InputError(f"not a {kind.__name__} in JSON: nested too deeply") from None
     if not isinstance(value, kind):
         raise InputError(f"JSON holds a {type(value).__name__}, expected a {kind.__name__}")
     return value

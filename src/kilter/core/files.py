@@ -60,11 +60,19 @@ def write_folder(path: Path, fill: Callable[[Path], None], owned: Callable[[Path
 
 
 def _swap(fresh: Path, path: Path) -> None:
-    """Put ``fresh`` in the place of ``path``; afterwards ``fresh`` holds what stood there, if anything did."""
+    """Put ``fresh`` in the place of ``path``; what stood there comes back if that fails."""
     if not path.exists():
         os.replace(fresh, path)
         return
     aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent))
-    os.replace(path, aside)
-    os.replace(fresh, path)
+    try:
+        os.replace(path, aside)
+    except OSError:
+        aside.rmdir()
+        raise
+    try:
+        os.replace(fresh, path)
+    except BaseException:
+        os.replace(aside, path)
+        raise
     shutil.rmtree(aside, ignore_errors=True)

@@ -13,7 +13,8 @@ def source(value: Any, indent: int = 0) -> str:
         return _call("", [("", item) for item in value], indent, trailing=len(value) == 1)
     if not hasattr(value, "_specs"):
         return repr(value)
-    return _call(value.name(), list(_arguments(value)), indent)
+    kind: Any = type(value)
+    return _call(kind.name(), list(_arguments(value)), indent)
 
 
 def _call(name: str, arguments: list[tuple[str, Any]], indent: int, trailing: bool = False) -> str:
@@ -29,7 +30,7 @@ def _call(name: str, arguments: list[tuple[str, Any]], indent: int, trailing: bo
 def _arguments(value: Any) -> Iterator[tuple[str, Any]]:
     """Arguments that rebuild the value: positional where the constructor allows it, defaults left out."""
     positional = True
-    for entry in sorted(fields(value), key=lambda entry: entry.kw_only):
+    for entry in sorted(fields(value), key=lambda entry: entry.kw_only is True):
         item = getattr(value, entry.name)
         if value._specs[entry.name].many:
             yield from (("", each) for each in item)

@@ -1,5 +1,6 @@
 """Values: frozen dataclasses that are pytrees. Numbers are leaves; shapes and choices are static."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Self, dataclass_transform
 
@@ -30,8 +31,11 @@ class Value:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        dataclass(frozen=True, repr=False, init="__init__" not in vars(cls))(cls)
-        cls._specs = {entry.name: entry.metadata["spec"] for entry in fields(cls)}
+        kind: Any = dataclass(frozen=True, repr=False, init="__init__" not in vars(cls))(cls)
+        cls._specs = {entry.name: entry.metadata["spec"] for entry in fields(kind)}
+        for name, spec in cls._specs.items():
+            if spec.scale == "complement" and name in vars(cls):
+                delattr(cls, name)  # a default on the class would stand in front of the decay of a rebuilt value
         cls._leaves = tuple(name for name, spec in cls._specs.items() if spec.role != "option")
         cls._static = tuple(name for name, spec in cls._specs.items() if spec.role == "option")
         jax.tree_util.register_pytree_with_keys(cls, cls._flatten_with_keys, cls._unflatten, cls._flatten)
@@ -89,7 +93,7 @@ class Value:
 
     def __getattr__(self, name: str) -> Any:
         if "_" + name in self.__dict__:
-            return 1.0 - self.__dict__["_" + name]
+            return _decay(self.__dict__["_" + name])
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __repr__(self) -> str:
@@ -108,9 +112,15 @@ class Value:
         return tuple(zip(keys, leaves, strict=True)), static
 
     @classmethod
-    def _unflatten(cls, static: tuple[Any, ...], leaves: tuple[Any, ...]) -> Self:
+    def _unflatten(cls, static: tuple[Any, ...], leaves: Iterable[Any]) -> Self:
         value = object.__new__(cls)
         for name, leaf in zip(cls._leaves, leaves, strict=True):
             value.__dict__["_" + name if cls._specs[name].scale == "complement" else name] = leaf
         value.__dict__.update(zip(cls._static, static, strict=True))
         return value
+
+
+def _decay(complement: Any) -> Any:
+    """The decay of a complement; on the host rounded to 15 digits, which undoes the rounding of one minus it."""
+    decay = 1.0 - complement
+    return round(decay, 15) if type(decay) is float else decay

@@ -3,6 +3,7 @@
 from kilter.data.builtin import breast_cancer, diabetes, digits, iris, wine
 from kilter.data.dataset import Dataset, Part, from_arrays
 from kilter.data.preprocess import ChannelMean, ChannelStandardize, MinMax, Preprocess, Standardize
+from kilter.data.table import from_table
 from kilter.data.targets import Target
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "diabetes",
     "digits",
     "from_arrays",
+    "from_table",
     "iris",
     "wine",
 ]

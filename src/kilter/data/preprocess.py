@@ -27,7 +27,8 @@ class Preprocess(Value):
     @staticmethod
     def invert(statistics: Statistics, x: Array) -> Array:
         """Undo `apply`."""
-        return (x * statistics["scale"] + statistics["offset"]).astype(np.float32)
+        with np.errstate(over="ignore"):  # predictions of a run that diverged become infinite
+            return (x * statistics["scale"] + statistics["offset"]).astype(np.float32)
 
 
 class Standardize(Preprocess):

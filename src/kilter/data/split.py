@@ -1,12 +1,16 @@
 """Splitting rows into parts, with the classes in the same shares where there are any."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
+from kilter.core.checks import check_seed
 from kilter.core.errors import InputError
 from kilter.data.arrays import Array
 
 
-def split(rows: int, shares: dict[str, float], seed: int, classes: Array | None = None) -> dict[str, Array]:
+def split(rows: int, shares: Mapping[str, Any], seed: int, classes: Array | None = None) -> dict[str, Array]:
     """Shuffle row numbers by ``seed`` and cut them into parts.
 
     Args:
@@ -26,7 +30,7 @@ def split(rows: int, shares: dict[str, float], seed: int, classes: Array | None 
             raise InputError(f"{name} must be a share in [0, 1) or a pair of arrays (x, y), got {share!r}")
     if sum(shares.values()) >= 1:
         raise InputError(f"the shares {shares} leave nothing to train on")
-    order = np.random.default_rng(seed).permutation(rows)
+    order = np.random.default_rng(check_seed(seed)).permutation(rows)
     if classes is not None:
         order = _interleaved(order, classes[order])
     parts, start = {}, 0

@@ -66,9 +66,11 @@ def learn(y: Any, task: str | None = None, name: str = "y") -> Target:
     if task != "classes":
         numbers(array, name)
         return Target("labels" if task == "labels" else "numbers", flat=array.ndim == 1)
-    classes = tuple(sorted(set(_plain_classes(array, name).tolist()), key=lambda value: (str(type(value)), value)))
+    classes: tuple[Any, ...] = tuple(
+        sorted(set(_plain_classes(array, name).tolist()), key=lambda value: (str(type(value)), value))
+    )
     if len(classes) < 2:
-        raise InputError(f"{name} holds one class only, {classes[0]!r}; at least two are needed to learn from")
+        raise InputError(f"{name} holds one class only, {next(iter(classes))!r}; at least two are needed to learn from")
     return Target("classes", classes)
 
 

@@ -32,7 +32,7 @@ class Activation(Layer):
 
 
 class Identity(Activation):
-    """f(x) = x."""
+    """f(x) = x, the linear activation."""
 
     def __call__(self, x: Any) -> jax.Array:
         return jnp.asarray(x)

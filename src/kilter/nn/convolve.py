@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 Pair = tuple[int, ...]
-Pads = tuple[Pair, ...]
+Pads = tuple[tuple[int, int], ...]
 
 _LAYOUT = ("NHWC", "HWIO", "NHWC")
 # Bytes of shifted input that one piece of the batch may hold: between a core's second-level cache and the shared third.

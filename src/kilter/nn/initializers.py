@@ -17,8 +17,8 @@ _CUT_STD = 0.8796256610342398
 
 def fans(shape: Shape) -> tuple[float, float]:
     """Inputs and outputs of one unit for a kernel ``(*window, in, out)``; a vector counts as ``(1, out)``."""
-    window = math.prod(shape[:-2])
-    return (window * shape[-2], window * shape[-1]) if len(shape) > 1 else (1, shape[0])
+    *window, inputs, outputs = shape if len(shape) > 1 else (1, *shape)
+    return math.prod(window) * inputs, math.prod(window) * outputs
 
 
 def draw(distribution: str, key: jax.Array, shape: Shape, std: Any) -> jax.Array:

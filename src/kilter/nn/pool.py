@@ -37,7 +37,10 @@ class _Pool(Layer):
         space = shape[:-1]
         window = sizes(self, "window", self.window, len(space))
         stride = window if self.stride is None else sizes(self, "stride", self.stride, len(space))
-        return window, stride, pads(self, self.padding, space, window, stride)
+        padding = pads(self, self.padding, space, window, stride)
+        if any(max(both) >= size for both, size in zip(padding, window, strict=True)):
+            raise InputError(f"{self!r}: padding must be below the window {window}, or a window would hold no input")
+        return window, stride, padding
 
     def _reduce(
         self, x: jax.Array, start: float, combine: Callable[..., Any], tiles: Callable[..., jax.Array]

@@ -97,7 +97,7 @@ def _train(
     return learner, sums.sum() / total
 
 
-def _judge(parts: Parts, rows: Rows, learner: Learner) -> dict[str, jax.Array]:
+def _judge(parts: Parts, rows: Rows, learner: Learner) -> dict[str, Any]:
     """Loss and score on the validation rows."""
     if rows.validation is None or rows.answers is None:
         return {}

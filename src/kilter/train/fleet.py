@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from kilter.core import trees
+from kilter.core.checks import check_seed
 from kilter.core.errors import InputError
 from kilter.data.dataset import Dataset
 from kilter.optim.optimizer import spanning
@@ -82,9 +83,7 @@ def train_fleet(
     """
     if not recipes or not seeds:
         raise InputError(f"at least one recipe and one seed are needed, got {len(recipes)} and {len(seeds)}")
-    for seed in seeds:
-        if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-            raise InputError(f"seed must be a whole number of at least 0, got {seed!r}")
+    seeds = tuple(map(check_seed, seeds))
     for recipe in recipes:
         check(recipe, data)
     groups: dict[Any, list[int]] = defaultdict(list)
@@ -92,7 +91,7 @@ def train_fleet(
         groups[_structure(recipe)].append(index)
     runs: dict[int, list[Run]] = {}
     for indices in groups.values():
-        fleet = Fleet.launch([recipes[index] for index in indices], data, tuple(map(int, seeds)), start)
+        fleet = Fleet.launch([recipes[index] for index in indices], data, seeds, start)
         found = fleet.run(progress)
         for place, index in enumerate(indices):
             runs[index] = found[place * len(seeds) : (place + 1) * len(seeds)]
@@ -138,9 +137,7 @@ class Fleet:
     keys: jax.Array
 
     @classmethod
-    def launch(
-        cls, recipes: list[Recipe], data: Dataset, seeds: tuple[int, ...], start: Run | None = None
-    ) -> "Fleet":
+    def launch(cls, recipes: list[Recipe], data: Dataset, seeds: tuple[int, ...], start: Run | None = None) -> "Fleet":
         """Stack the recipes, load the rows and draw the weights."""
         first = recipes[0]
         batch = min(first.batch_size, len(data.train))

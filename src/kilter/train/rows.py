@@ -52,13 +52,19 @@ def load_rows(data: Dataset, inputs: Scaling, targets: Scaling) -> Rows:
         return Batch(jnp.asarray(inputs.apply(part.x)), jnp.asarray(targets.apply(part.y)), weights)
 
     held = data.validation
-    unit = targets.statistics and (_float(targets.statistics["scale"]), _float(targets.statistics["offset"]))
     return Rows(
         batch(data.train),
         None if held is None else batch(held),
-        unit,
+        _unit(targets),
         None if held is None else jnp.asarray(held.y),
     )
+
+
+def _unit(targets: Scaling) -> tuple[Any, Any] | None:
+    """Scale and offset that undo the scaling of targets."""
+    if targets.statistics is None:
+        return None
+    return _float(targets.statistics["scale"]), _float(targets.statistics["offset"])
 
 
 def _float(values: Array) -> Any:

@@ -75,8 +75,8 @@ class Run:
     ) -> "Run":
         """Make a run of a member that has ended."""
         judged = member.best is not None and int(member.best_epoch) >= 0
-        learner = member.learner
-        params, state = member.best if judged else (learner.params, learner.state)
+        last = (member.learner.params, member.learner.state)
+        params, state = member.best or last if judged else last
         metric = deciding_metric(recipe, data)
         kept = int(member.best_epoch) + 1 if judged else len(history.get("loss", ()))
         run = cls(
@@ -97,7 +97,8 @@ class Run:
         """Predictions for new rows: class values, 0 and 1 for labels, or numbers in the target's own unit.
 
         Args:
-            x: arrays shaped like the training inputs, or a table with the columns of the training table.
+            x: arrays shaped like the training inputs, a table with the columns of the training table (a frame or a
+                path), or a part of a dataset such as ``data.test``.
 
         Raises:
             InputError: rows of another shape, missing columns, values that are not finite.
@@ -153,10 +154,13 @@ class Run:
 
     def _enter(self, x: Any) -> Array:
         """New rows as the raw inputs of the network."""
-        inputs = arrays.features(x) if self.door is None else self.door.enter(x)
+        inputs = x.x if isinstance(x, Part) else self._through_door(x)
         if inputs.shape[1:] != self.shape:
             raise InputError(f"x has examples of shape {inputs.shape[1:]}, this run was trained on {self.shape}")
         return inputs
+
+    def _through_door(self, x: Any) -> Array:
+        return arrays.features(x) if self.door is None else self.door.enter(x)
 
     def _read(self, x: Array, y: Array | None = None) -> tuple[Array, Array]:
         """Probabilities, or numbers in the target's own unit, of raw inputs; with targets also the loss of each row."""

@@ -1,0 +1,5 @@
+"""``python -m kilter``: the command line."""
+
+from kilter.cli import main
+
+main()

@@ -1,0 +1,6 @@
+"""Estimators for scikit-learn: the one package of Kilter that builds on it."""
+
+from kilter.estimators.classifier import KilterClassifier
+from kilter.estimators.regressor import KilterRegressor
+
+__all__ = ["KilterClassifier", "KilterRegressor"]

@@ -1,0 +1,1 @@
+"""Showing it: figures and pages that open from disk."""
