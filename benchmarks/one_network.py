@@ -8,6 +8,7 @@ contestants, so that a machine that slows down slows all of them; a ratio is tak
 """
 
 import argparse
+import itertools
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -110,7 +111,7 @@ def torch_net(case: Case) -> torch.nn.Module:
     t = torch.nn
     if case.hidden:
         sizes = (case.x.shape[1], *case.hidden)
-        layers = [layer for a, b in zip(sizes, sizes[1:], strict=False) for layer in (t.Linear(a, b), t.ReLU())]
+        layers = [layer for a, b in itertools.pairwise(sizes) for layer in (t.Linear(a, b), t.ReLU())]
         return t.Sequential(*layers, t.Linear(sizes[-1], 10))
     net = t.Sequential(
         t.Conv2d(1, 32, 3, padding=1), t.ReLU(), t.MaxPool2d(2),

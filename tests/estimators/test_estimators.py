@@ -54,10 +54,10 @@ def test_diabetes_beats_a_constant_as_ridge_does():
 
 
 def test_no_hidden_layer_is_logistic_regression():
-    own = KilterClassifier((), learning_rate=0.05, max_epochs=600, batch_size=150, weight_decay=0, random_state=0)
+    own = KilterClassifier((), learning_rate=0.05, max_epochs=6000, batch_size=100, weight_decay=0, random_state=0)
     keep = Y > 0  # these two overlap, so that the likelihood has its maximum at finite weights
     x = StandardScaler().fit_transform(X[keep])
-    own.set_params(max_epochs=6000).fit(x, Y[keep])
+    own.fit(x, Y[keep])
     witness = LogisticRegression(C=np.inf, tol=1e-8, max_iter=10_000).fit(x, Y[keep])
     np.testing.assert_allclose(own.predict_proba(x), witness.predict_proba(x), atol=0.01)
 
@@ -179,8 +179,9 @@ def test_sample_weight_moves_the_regression():
 def test_class_weight():
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(200, 2)), np.where(np.arange(200) < 180, "common", "rare")
-    plain, balanced = small().fit(x, y), small(class_weight="balanced").fit(x, y)
-    named = small(class_weight={"common": 200 / 360, "rare": 5.0}).fit(x, y)
+    fast = {"learning_rate": 0.05}
+    plain, balanced = small(**fast).fit(x, y), small(**fast, class_weight="balanced").fit(x, y)
+    named = small(**fast, class_weight={"common": 200 / 360, "rare": 5.0}).fit(x, y)
     assert plain.predict_proba(x)[:, 1].mean() == pytest.approx(0.1, abs=0.05)
     assert balanced.predict_proba(x)[:, 1].mean() == pytest.approx(0.5, abs=0.05)
     np.testing.assert_allclose(named.predict_proba(x), balanced.predict_proba(x), atol=1e-4)
@@ -310,7 +311,7 @@ def test_errors_are_one_sentence(given, told):
 
 def test_weights_that_cannot_be():
     for weights in (-np.ones(150), np.zeros(150)):
-        with pytest.raises(ValueError, match="at least zero"):
+        with pytest.raises(ValueError, match="at least zero|non-zero"):
             small().fit(X, Y, sample_weight=weights)
 
 

@@ -10,7 +10,7 @@ from kilter.train import EarlyStopping, Recipe
 
 # Updates and passes that are enough for tables of any size with a learning rate that falls to zero: small sets need the
 # updates, large ones the passes.
-_UPDATES, _PASSES = 1000, 20
+_UPDATES, _PASSES = 2000, 20
 SMALLEST_BATCH, _LARGEST_BATCH = 64, 512
 _RATES = {"adam": 0.01, "sgd": 0.05}
 # Adam's decoupled decay holds the weights of a long training to about one over it; strong, because tables are small.
@@ -59,10 +59,10 @@ def batch_size(rows: int) -> int:
 
 
 def max_epochs(rows: int, batch: int) -> int:
-    """Twenty passes, and more where these are fewer than a thousand updates.
+    """Twenty passes, and more where these are fewer than two thousand updates.
 
     >>> max_epochs(150, 64), max_epochs(100_000, 512)
-    (334, 20)
+    (667, 20)
     """
     steps = -(-rows // max(1, _whole("batch_size", batch)))
     return max(_PASSES, -(-_UPDATES // steps))

@@ -30,7 +30,7 @@ class KilterClassifier(ClassifierMixin, KilterEstimator):
         schedule: ``"cosine"``, down to zero over the training, or ``"constant"``.
         weight_decay: decoupled decay of the kernels by Adam, times the learning rate each step; ``"auto"``: 3 for Adam.
         batch_size: rows an update; ``"auto"``: a hundredth of the rows, from 64 to 512.
-        max_epochs: passes over the rows; ``"auto"``: twenty, or as many as make a thousand updates.
+        max_epochs: passes over the rows; ``"auto"``: twenty, or as many as make two thousand updates.
         early_stopping: hold out rows, end when their score no longer improves, and keep the best epoch's weights.
         validation_fraction: share of the rows held out.
         patience: epochs without improvement that are let pass; ``"auto"``: a tenth of all, at least ten.

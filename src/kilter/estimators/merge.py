@@ -23,7 +23,13 @@ def merge(part: Part, params: dict[str, Any]) -> Part:
     """
     batch = SMALLEST_BATCH if isinstance(params["batch_size"], str) else params["batch_size"]
     plain = params["recipe"] is None and params["normalization"] is None and params["dropout"] == 0
-    if not plain or not isinstance(batch, int) or _differ(part, 4 * batch) > batch or _differ(part) > batch:
+    if (
+        not plain
+        or not isinstance(batch, int)
+        or batch < 1
+        or _differ(part, 4 * batch) > batch
+        or _differ(part) > batch
+    ):
         return part
     _, first, group = np.unique(_together(part), axis=0, return_index=True, return_inverse=True)
     rows = np.ones(len(part)) if part.weights is None else part.weights.astype(np.float64)

@@ -1,5 +1,7 @@
 """Pooling over windows of a sequence or an image."""
 
+import functools
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import KW_ONLY
@@ -12,6 +14,11 @@ from kilter.core.errors import InputError
 from kilter.core.specs import option
 from kilter.nn.layer import Layer, Params, Shape, State
 from kilter.nn.window import Padding, Size, pads, sizes
+
+
+# Windows of at most this many positions are taken apart into strided slices, whose gradient is two to three times as fast on
+# a CPU as that of a reduction over windows or over reshaped axes; in larger ones the slices would be too many.
+_FEW = 16
 
 
 class _Pool(Layer):
@@ -42,23 +49,21 @@ class _Pool(Layer):
             raise InputError(f"{self!r}: padding must be below the window {window}, or a window would hold no input")
         return window, stride, padding
 
-    def _reduce(
-        self, x: jax.Array, start: float, combine: Callable[..., Any], tiles: Callable[..., jax.Array]
-    ) -> jax.Array:
+    def _reduce(self, x: jax.Array, start: float, combine: Callable[[Any, Any], Any]) -> jax.Array:
+        """Combine what the positions of each window see; ``start`` is what padding holds."""
         window, stride, padding = self._frame(x.shape[1:])
-        if window == stride and not any(map(any, padding)):
-            return tiles(*_tiled(x, window))
-        return jax.lax.reduce_window(x, start, combine, (1, *window, 1), (1, *stride, 1), ((0, 0), *padding, (0, 0)))
+        if math.prod(window) > _FEW:
+            whole = (1, *window, 1), (1, *stride, 1), ((0, 0), *padding, (0, 0))
+            return jax.lax.reduce_window(x, start, combine, *whole)
+        if any(map(any, padding)):
+            x = jnp.pad(x, ((0, 0), *padding, (0, 0)), constant_values=start)
+        counts = [(n - w) // s + 1 for n, w, s in zip(x.shape[1:-1], window, stride, strict=True)]
 
+        def seen(offset: Shape) -> jax.Array:
+            places = zip(offset, counts, stride, strict=True)
+            return x[(slice(None), *(slice(o, o + (count - 1) * s + 1, s) for o, count, s in places))]
 
-def _tiled(x: jax.Array, window: Shape) -> tuple[jax.Array, tuple[int, ...]]:
-    """Cut what no whole window covers and give each window axis an axis of its own; far faster on a CPU than sliding."""
-    counts = [length // size for length, size in zip(x.shape[1:-1], window, strict=True)]
-    ends = [count * size for count, size in zip(counts, window, strict=True)]
-    x = x[(slice(None), *(slice(end) for end in ends))]
-    split = [number for pair in zip(counts, window, strict=True) for number in pair]
-    axes = tuple(2 + 2 * index for index in range(len(window)))
-    return x.reshape(x.shape[0], *split, x.shape[-1]), axes
+        return functools.reduce(combine, map(seen, itertools.product(*map(range, window))))
 
 
 class MaxPool(_Pool):
@@ -73,7 +78,7 @@ class MaxPool(_Pool):
     def apply(
         self, params: Params, state: State, x: jax.Array, *, key: jax.Array | None = None
     ) -> tuple[jax.Array, State]:
-        return self._reduce(x, -jnp.inf, jax.lax.max, jnp.max), state
+        return self._reduce(x, -jnp.inf, jax.lax.max), state
 
 
 class AvgPool(_Pool):
@@ -88,8 +93,8 @@ class AvgPool(_Pool):
     def apply(
         self, params: Params, state: State, x: jax.Array, *, key: jax.Array | None = None
     ) -> tuple[jax.Array, State]:
-        total = self._reduce(x, 0.0, jax.lax.add, jnp.sum)
+        total = self._reduce(x, 0.0, jax.lax.add)
         padded = any(map(any, self._frame(x.shape[1:])[2]))
         window = sizes(self, "window", self.window, x.ndim - 2)
-        count = self._reduce(jnp.ones_like(x[:1, ..., :1]), 0.0, jax.lax.add, jnp.sum) if padded else math.prod(window)
+        count = self._reduce(jnp.ones_like(x[:1, ..., :1]), 0.0, jax.lax.add) if padded else math.prod(window)
         return total / count, state
