@@ -11,7 +11,7 @@ from kilter.core.errors import InputError
 from kilter.core.values import Value
 
 
-class Loss(Value):
+class Loss(Value, abstract=True):
     """Base of all losses: called with outputs ``(batch, k)`` and targets, returns one value an example, ``(batch,)``.
 
     Targets are class indices ``(batch,)``, whole numbers, or numbers ``(batch, k)``; a column may come as ``(batch,)``.
@@ -26,8 +26,11 @@ class Loss(Value):
     def __call__(self, outputs: jax.Array, targets: jax.Array) -> jax.Array:
         raise NotImplementedError
 
-    def chance(self, targets: Any) -> float:
-        """Mean loss on these targets of the best constant prediction: what a network that sees nothing gets."""
+    def chance(self, targets: Any, classes: int = 0) -> float:
+        """Mean loss on these targets of the best constant prediction: what a network that sees nothing gets.
+
+        Class indices come with the number of ``classes``; left out, the highest index tells it.
+        """
         raise NotImplementedError
 
     def outputs(self, targets: Any, classes: int) -> tuple[int, ...]:
@@ -56,7 +59,7 @@ class SoftmaxCrossEntropy(Loss):
         shares = one_hot(targets, outputs.shape[-1])
         return jnp.log(jnp.exp(shifted).sum(-1)) * shares.sum(-1) - (shares * shifted).sum(-1)
 
-    def chance(self, targets: Any) -> float:
+    def chance(self, targets: Any, classes: int = 0) -> float:
         shares = _shares(targets)
         return float(-(shares * np.log(np.where(shares > 0, shares, 1.0))).sum())
 
@@ -86,8 +89,8 @@ class SigmoidCrossEntropy(Loss):
         targets = _columns(targets, outputs)
         return (targets * jax.nn.softplus(-outputs) + (1 - targets) * jax.nn.softplus(outputs)).mean(-1)
 
-    def chance(self, targets: Any) -> float:
-        shares = _rows(targets).mean(0)
+    def chance(self, targets: Any, classes: int = 0) -> float:
+        shares = _rows(targets, classes).mean(0)
         pair = np.clip(np.stack([shares, 1 - shares]), 0, 1)
         return float(-(pair * np.log(np.where(pair > 0, pair, 1.0))).sum(0).mean())
 
@@ -115,8 +118,8 @@ class SquaredError(Loss):
     def __call__(self, outputs: jax.Array, targets: jax.Array) -> jax.Array:
         return jnp.square(outputs - _columns(targets, outputs)).mean(-1)
 
-    def chance(self, targets: Any) -> float:
-        return float(np.var(_rows(targets), axis=0).mean())
+    def chance(self, targets: Any, classes: int = 0) -> float:
+        return float(np.var(_rows(targets, classes), axis=0).mean())
 
     def outputs(self, targets: Any, classes: int) -> tuple[int, ...]:
         if classes:
@@ -139,11 +142,12 @@ def _columns(targets: jax.Array, outputs: jax.Array) -> jax.Array:
     return one_hot(targets, outputs.shape[-1])
 
 
-def _rows(targets: Any) -> Any:
+def _rows(targets: Any, classes: int) -> Any:
     """Targets as rows of numbers: classes one-hot, two classes as a column of 0 and 1."""
     targets = np.asarray(targets)
-    if targets.dtype.kind in "iu" and targets.max() > 1:
-        return np.eye(targets.max() + 1)[targets]
+    classes = classes or int(targets.max()) + 1
+    if targets.dtype.kind in "iu" and classes > 2:
+        return np.eye(classes)[targets]
     return targets.astype(float).reshape(len(targets), -1)
 
 

@@ -12,7 +12,7 @@ from kilter.core.values import Value
 Array = jax.Array | np.ndarray[Any, Any]
 
 
-class Metric(Value):
+class Metric(Value, abstract=True):
     """Base of all metrics: called with predictions ``(n, k)`` as a loss reads them, targets and weights ``(n,)``.
 
     Works on JAX arrays inside compiled programs and on NumPy arrays, without a compile, outside of them.
@@ -35,7 +35,7 @@ class Metric(Value):
 
 
 def _mean(values: Array, weights: Array) -> Array:
-    return (values * weights).sum() / weights.sum()
+    return (values * weights).sum(0) / weights.sum(0)
 
 
 class Accuracy(Metric):
@@ -117,7 +117,7 @@ class R2(Metric):
 
 
 class RMSE(Metric):
-    """Root of the mean squared error, in the unit of the target."""
+    """Root of the mean squared error, in the unit of the target; of several outputs the mean of their roots."""
 
     key = "rmse"
     higher_is_better = False
@@ -125,7 +125,8 @@ class RMSE(Metric):
     perfect = 0.0
 
     def __call__(self, predictions: Array, targets: Array, weights: Array) -> Array:
-        return _mean(((predictions - targets.reshape(predictions.shape)) ** 2).mean(-1), weights) ** 0.5
+        squares = (predictions - targets.reshape(predictions.shape)) ** 2
+        return (_mean(squares, weights[:, None]) ** 0.5).mean()
 
 
 class MAE(Metric):

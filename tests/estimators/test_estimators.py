@@ -311,7 +311,7 @@ def test_errors_are_one_sentence(given, told):
 
 def test_weights_that_cannot_be():
     for weights in (-np.ones(150), np.zeros(150)):
-        with pytest.raises(ValueError, match="at least zero|non-zero"):
+        with pytest.raises(ValueError, match=r"at least zero|non-zero"):
             small().fit(X, Y, sample_weight=weights)
 
 

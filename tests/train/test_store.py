@@ -97,7 +97,7 @@ def test_scaling_and_state_are_read_back(tmp_path):
 
 def test_a_run_of_no_epochs_is_read_back(small_recipe, iris, tmp_path):
     run = kl.train(small_recipe.replace(epochs=0), iris, progress=False)
-    assert (run.epoch, run.history) == (0, {})
+    assert run.epoch == len(run.history["loss"]) == 0
     assert_same(run, kl.load(run.save(tmp_path / "run")))
 
 
@@ -111,9 +111,6 @@ def test_a_diverged_run_with_nan_in_its_history_is_read_back(small_recipe, iris,
         np.testing.assert_array_equal(column, again.history[name])
 
 
-@pytest.mark.xfail(
-    strict=True, raises=ValueError, reason="store.py writes NaN into run.json, which no other reader takes"
-)
 def test_a_diverged_run_is_written_as_strict_json(small_recipe, iris, tmp_path):
     run = kl.train(small_recipe.put("optimizer.lr", 1e30), iris, progress=False)
 
@@ -175,13 +172,7 @@ def test_a_pickle_for_weights_is_never_opened(folder, tmp_path):
     [b"", b"\x00", np.random.default_rng(0).bytes(500), b"\xff\xfe{}", b"[]", b"{}", b"null", b"[" * 100_000],
     ids=["empty", "zero", "random", "not utf-8", "list", "object", "null", "deep"],
 )
-def test_spoiled_files(folder, name, content, request):
-    if name == "run.json" and content.startswith(b"[["):
-        request.applymarker(
-            pytest.mark.xfail(strict=True, raises=RecursionError, reason="store.py lets RecursionError by")
-        )
-    if name == "history.csv" and request.node.callspec.id.split("-")[0] in ("zero", "list", "object", "null", "deep"):
-        request.applymarker(pytest.mark.xfail(strict=True, reason="store.py takes any one line for an empty history"))
+def test_spoiled_files(folder, name, content):
     (folder / name).write_bytes(content)
     assert_refused(folder)
 
@@ -230,11 +221,6 @@ def test_sizes_that_no_array_can_have(folder, units):
     assert_refused(folder)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=NotImplementedError,
-    reason="base classes are in the registry and load catches no NotImplementedError",
-)
 def test_a_base_class_for_a_layer(folder):
     recipe = json.loads((folder / "recipe.json").read_text())
     recipe["value"]["net"]["layers"][1] = {"type": "nn.Layer"}
@@ -313,13 +299,10 @@ def test_class_values_of_any_kind_are_read_back(small_recipe, tmp_path):
         np.testing.assert_array_equal(again.predict(x), run.predict(x))
 
 
-@pytest.mark.xfail(
-    strict=True, raises=TypeError, reason="targets.py takes dates for classes, which run.json cannot hold"
-)
-def test_dates_as_classes(small_recipe, tmp_path):
+def test_dates_are_no_classes():
     x, days = (
         np.random.default_rng(0).normal(size=(30, 4)),
         np.array(["2020-01-01", "2020-01-02", "2020-01-03"], "M8[D]"),
     )
-    run = kl.train(small_recipe, kl.data.from_arrays(x, days[np.arange(30) % 3]), progress=False)
-    assert kl.load(run.save(tmp_path / "run")).classes == run.classes
+    with pytest.raises(InputError, match="no classes"):
+        kl.data.from_arrays(x, days[np.arange(30) % 3])

@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.core import Tracer
 
 from kilter.core.errors import InputError, within
 from kilter.core.specs import Spec
@@ -41,9 +42,9 @@ def _an(name: str) -> str:
 
 
 def _number(owner: str, name: str, spec: Spec, value: Any) -> Any:
-    if isinstance(value, jax.Array) or (spec.optional and value is None) or isinstance(value, spec.kinds):
+    if isinstance(value, Tracer) or (spec.optional and value is None) or isinstance(value, spec.kinds):
         return value
-    if isinstance(value, np.generic | np.ndarray) and np.ndim(value) == 0:
+    if isinstance(value, np.generic | np.ndarray | jax.Array) and np.ndim(value) == 0:
         value = value.item()
     if not isinstance(value, Real) or isinstance(value, bool):
         others = f" or {_kinds(spec)}" if spec.kinds else ""

@@ -1,7 +1,8 @@
 """Errors are one sentence: where, what was given, what is accepted, what to do."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 
 
 class InputError(ValueError):
@@ -33,11 +34,13 @@ class DoubtWarning(UserWarning):
 
 
 @contextmanager
-def within(place: str) -> Iterator[None]:
-    """Prefix the place of any `InputError` raised inside with ``place``."""
+def within(place: str, words: Mapping[str, str] = MappingProxyType({})) -> Iterator[None]:
+    """Prefix the place of any `InputError` raised inside with ``place``, and put its parts in the user's ``words``."""
     try:
         yield
     except InputError as error:
+        for ours, theirs in words.items():
+            error.message = error.message.replace(ours, theirs)
         error.place = join(place, error.place)
         raise
 

@@ -35,16 +35,20 @@ def put(value: Any, path: str, new: Any) -> Any:
     steps = parse(path)
     if not steps:
         raise InputError("an empty path names nothing; write one like 'optimizer.lr'")
-    return _put(value, steps, new, path)
+    return _put(value, steps, new, path, "")
 
 
-def _put(value: Any, steps: tuple[str | int, ...], new: Any, path: str) -> Any:
+def _put(value: Any, steps: tuple[str | int, ...], new: Any, path: str, place: str) -> Any:
     if not steps:
         return new
     step, rest = steps[0], steps[1:]
-    child = _put(_child(value, step, path), rest, new, path)
+    deeper = join(place, step if isinstance(step, str) else f"[{step}]")
+    child = _put(_child(value, step, path), rest, new, path, deeper)
     if isinstance(step, str):
-        return value.replace(**{step: child})
+        try:
+            return value.replace(**{step: child})
+        except InputError as error:
+            raise InputError(error.message, join(place, error.place)) from None
     items = list(value)
     items[step] = child
     return tuple(items)

@@ -8,6 +8,7 @@ import jax
 
 from kilter.core import encode, paths, text
 from kilter.core.checks import checked
+from kilter.core.errors import InputError
 from kilter.core.registry import register
 from kilter.core.specs import Spec, number, option, part
 
@@ -20,17 +21,21 @@ class Value:
     when a user constructs it; `jax.tree` rebuilds it without checks, so that leaves may be arrays, tracers or placeholders.
     Attributes whose scale is ``"complement"`` are stored in the tree as one minus themselves (see `number`).
 
+    Bases of families say so (``class Layer(Value, abstract=True)``) and cannot be constructed.
+
     Class attributes:
         home: where users find it, such as ``nn``; part of its printed and saved name.
     """
 
     home: ClassVar[str] = ""
+    _abstract: ClassVar[bool] = True
     _specs: ClassVar[dict[str, Spec]] = {}
     _leaves: ClassVar[tuple[str, ...]] = ()
     _static: ClassVar[tuple[str, ...]] = ()
 
-    def __init_subclass__(cls, **options: Any) -> None:
+    def __init_subclass__(cls, abstract: bool = False, **options: Any) -> None:
         super().__init_subclass__(**options)
+        cls._abstract = abstract
         kind: Any = dataclass(frozen=True, repr=False, init="__init__" not in vars(cls))(cls)
         cls._specs = {entry.name: entry.metadata["spec"] for entry in fields(kind)}
         for name, spec in cls._specs.items():
@@ -43,7 +48,7 @@ class Value:
 
     @classmethod
     def name(cls) -> str:
-        """Name as a user writes it: ``nn.Dense``, or ``module:Class`` for values defined outside Kilter."""
+        """Name as a user writes it: ``nn.Dense``, or the bare name of a class defined outside Kilter."""
         if cls.__module__.split(".")[0] == "kilter":
             return f"{cls.home}.{cls.__name__}"
         return cls.__name__
@@ -86,6 +91,8 @@ class Value:
         return self.__dict__["_" + name] if "_" + name in self.__dict__ else 1.0 - getattr(self, name)
 
     def _fill(self, given: dict[str, Any]) -> None:
+        if self._abstract:
+            raise InputError(f"{self.name()} is the base of its family; use one of the family's members")
         self.__dict__.update(checked(type(self).__name__, self._specs, given))
 
     def __post_init__(self) -> None:

@@ -29,15 +29,20 @@ def features(x: Any, name: str = "x") -> Array:
 
 def numeric(values: Any, name: str) -> Array:
     """An array of real numbers, whatever type it comes in."""
-    try:
-        array = np.asarray(values)
-    except ValueError:
-        raise InputError(f"{name} has rows of unequal length; every example needs the same shape") from None
+    array = as_array(values, name)
     if array.dtype.kind in "OUS":
         array = _parsed(array, name)
     if array.dtype.kind not in "fiub":
         raise InputError(f"{name} holds {_described(array)}, but numbers are needed")
     return array
+
+
+def as_array(values: Any, name: str) -> Array:
+    """An array, or an `InputError` where rows are of unequal length."""
+    try:
+        return np.asarray(values)
+    except ValueError:
+        raise InputError(f"{name} has rows of unequal length; every example needs the same shape") from None
 
 
 def _parsed(array: Array, name: str) -> Array:
@@ -92,7 +97,7 @@ def weights(values: Any, rows: int, name: str = "weights") -> Array | None:
 
 def same_length(x: Array, y: Any, names: str = "x and y") -> None:
     """Refuse inputs and targets of different length."""
-    if np.ndim(y) == 0:
+    if not hasattr(y, "__len__") or isinstance(y, str | bytes) or np.shape(y) == ():
         raise InputError(f"{names} must have a row an example, but the target is a single {type(y).__name__}")
     if len(x) != len(y):
         raise InputError(f"{names} have {len(x)} and {len(y)} rows; every example needs its target")

@@ -32,8 +32,9 @@ class Part:
         return len(self.x)
 
     def take(self, rows: Array) -> "Part":
-        """The given rows."""
-        return Part(self.x[rows], self.y[rows], None if self.weights is None else self.weights[rows])
+        """The given rows; where all of them weigh nothing, they count alike."""
+        weights = None if self.weights is None or not self.weights[rows].any() else self.weights[rows]
+        return Part(self.x[rows], self.y[rows], weights)
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ def from_arrays(
     >>> from_arrays(np.eye(10), np.arange(10) % 2, validation=0.2)
     Dataset(arrays: train 8, validation 2 rows; inputs (10,); 2 classes)
     """
-    inputs = arrays.features(x)
+    inputs, y = arrays.features(x), arrays.as_array(y, "y")
     arrays.same_length(inputs, y)
     target = learn(_labels_of_all(y, validation, test), task)
     whole = Part(inputs, target.encode(y), arrays.weights(weights, len(inputs)))

@@ -10,7 +10,7 @@ from kilter.data.arrays import Array
 Statistics = dict[str, Array]
 
 
-class Preprocess(Value):
+class Preprocess(Value, abstract=True):
     """Base of all preprocessing: y = (x - offset) / scale, with statistics by feature fitted on training rows."""
 
     home: ClassVar[str] = "kl.data"

@@ -1,6 +1,7 @@
 """Splitting rows into parts, with the classes in the same shares where there are any."""
 
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ def split(rows: int, shares: Mapping[str, Any], seed: int, classes: Array | None
         InputError: a share outside [0, 1), or one that leaves a part without rows.
     """
     for name, share in shares.items():
-        if not isinstance(share, int | float) or not 0 <= share < 1:
+        if not isinstance(share, Real) or not 0 <= float(share) < 1:
             raise InputError(f"{name} must be a share in [0, 1) or a pair of arrays (x, y), got {share!r}")
     if sum(shares.values()) >= 1:
         raise InputError(f"the shares {shares} leave nothing to train on")

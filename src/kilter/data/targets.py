@@ -6,7 +6,7 @@ from typing import Any, Literal
 import numpy as np
 
 from kilter.core.errors import InputError
-from kilter.data.arrays import Array, numbers
+from kilter.data.arrays import Array, as_array, numbers
 
 Task = Literal["classes", "labels", "numbers"]
 TASKS: tuple[Task, ...] = ("classes", "labels", "numbers")
@@ -59,7 +59,7 @@ def learn(y: Any, task: str | None = None, name: str = "y") -> Target:
     """
     if task is not None and task not in TASKS:
         raise InputError(f"task must be one of {', '.join(map(repr, TASKS))}, or None to guess, got {task!r}")
-    array = np.asarray(y)
+    array = as_array(y, name)
     if array.ndim not in (1, 2) or 0 in array.shape:
         raise InputError(f"{name} has shape {array.shape}; targets are one value or one row of numbers an example")
     task = task or guess_task(array)
@@ -103,11 +103,19 @@ def _plain_classes(y: Any, name: str) -> Array:
     array = array.reshape(len(array))
     if array.dtype.kind == "f":
         return _whole(array, name)
+    if array.dtype.kind not in "biuOSU":
+        raise InputError(f"{name} holds {array.dtype} values, which are no classes; give text or whole numbers")
     if array.dtype.kind == "O" and any(value is None or value != value for value in array):
         raise InputError(f"{name} has missing values; drop these rows")
     if array.dtype.kind in "OS":
-        return np.array([value if isinstance(value, bool | int) else str(value) for value in array], object)
+        return np.array([_class_value(value) for value in array], object)
     return array
+
+
+def _class_value(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    return value if isinstance(value, bool | int) else str(value)
 
 
 def _whole(array: Array, name: str) -> Array:

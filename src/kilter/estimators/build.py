@@ -13,8 +13,9 @@ from kilter.train import EarlyStopping, Recipe
 _UPDATES, _PASSES = 2000, 20
 SMALLEST_BATCH, _LARGEST_BATCH = 64, 512
 _RATES = {"adam": 0.01, "sgd": 0.05}
-# Adam's decoupled decay holds the weights of a long training to about one over it; strong, because tables are small.
-_DECAY = 3.0
+# Adam's decoupled decay holds the weights of a long training to about one over it: strong on small tables, where there is
+# most to overfit, and falling with the standard error of what is learned.
+_LARGEST_DECAY, _DECAY = 3.0, 80.0
 # The output layer starts at zero, so that a network starts at what is right on average instead of at noise.
 _BLANK = nn.initializers.Zeros()
 
@@ -40,7 +41,7 @@ def build(params: dict[str, Any], loss: Loss, outputs: int, rows: int) -> Recipe
     return Recipe(
         network(params, outputs),
         loss,
-        optimizer=optimizer(params),
+        optimizer=optimizer(params, rows),
         batch_size=batch,
         epochs=epochs,
         inputs=data.Standardize(),
@@ -68,6 +69,15 @@ def max_epochs(rows: int, batch: int) -> int:
     return max(_PASSES, -(-_UPDATES // steps))
 
 
+def weight_decay(rows: int) -> float:
+    """At most 3, and less with the root of the rows.
+
+    >>> weight_decay(150), weight_decay(6400)
+    (3.0, 1.0)
+    """
+    return min(_LARGEST_DECAY, _DECAY / rows**0.5)
+
+
 def network(params: dict[str, Any], outputs: int) -> nn.Chain:
     """Dense layers, each with what is asked for behind it, and the output layer."""
     sizes = params["hidden_layer_sizes"]
@@ -83,7 +93,7 @@ def network(params: dict[str, Any], outputs: int) -> nn.Chain:
     return nn.Chain(*layers, nn.Dense(outputs, initializer=drawn if drawn is not None or not sizes else _BLANK))
 
 
-def optimizer(params: dict[str, Any]) -> optim.Optimizer:
+def optimizer(params: dict[str, Any], rows: int) -> optim.Optimizer:
     """The optimizer by its word, with learning rate, schedule and decay; a value is taken as it is."""
     given = params["optimizer"]
     if isinstance(given, optim.Optimizer):
@@ -95,7 +105,7 @@ def optimizer(params: dict[str, Any]) -> optim.Optimizer:
         raise InputError(f"optimizer must be 'adam', 'sgd' or an optimizer of kl.optim, got {given!r}")
     rate = _scheduled(_auto(params, "learning_rate", _RATES[given]), params["schedule"])
     if given == "adam":
-        return optim.Adam(rate, weight_decay=_auto(params, "weight_decay", _DECAY))
+        return optim.Adam(rate, weight_decay=_auto(params, "weight_decay", weight_decay(rows)))
     if not _is_auto(params["weight_decay"]) and params["weight_decay"] != 0:
         raise InputError(f"weight_decay={params['weight_decay']!r} needs optimizer='adam', as SGD here has none")
     return optim.SGD(rate, momentum=0.9)

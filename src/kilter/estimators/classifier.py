@@ -28,7 +28,8 @@ class KilterClassifier(ClassifierMixin, KilterEstimator):
         optimizer: ``"adam"``, ``"sgd"`` (with momentum 0.9) or a value of `kilter.optim`, taken as it is.
         learning_rate: at the start, or a schedule of `kilter.optim`; ``"auto"``: 0.01 for Adam, 0.05 for SGD.
         schedule: ``"cosine"``, down to zero over the training, or ``"constant"``.
-        weight_decay: decoupled decay of the kernels by Adam, times the learning rate each step; ``"auto"``: 3 for Adam.
+        weight_decay: decoupled decay of the kernels by Adam, times the learning rate each step; ``"auto"``: 3 for Adam, and
+            80 / sqrt(rows) where that is less.
         batch_size: rows an update; ``"auto"``: a hundredth of the rows, from 64 to 512.
         max_epochs: passes over the rows; ``"auto"``: twenty, or as many as make two thousand updates.
         early_stopping: hold out rows, end when their score no longer improves, and keep the best epoch's weights.

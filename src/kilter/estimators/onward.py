@@ -42,8 +42,8 @@ def fits(recipe: Recipe, run: Run) -> bool:
 def one_pass(recipe: Recipe) -> Recipe:
     """The recipe for one epoch at its full learning rate: a schedule that spans a training has no place in one pass."""
     optimizer = recipe.optimizer
-    if isinstance(optimizer.lr, Schedule):
-        optimizer = optimizer.replace(lr=getattr(optimizer.lr, "lr", optimizer.rate(0)))
+    if isinstance(optimizer.lr, Schedule) and hasattr(optimizer.lr, "lr"):
+        optimizer = optimizer.replace(lr=optimizer.lr.lr)
     return recipe.replace(optimizer=optimizer, epochs=1, stopping=None)
 
 

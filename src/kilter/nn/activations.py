@@ -11,7 +11,7 @@ from kilter.nn.layer import Layer, Params, State
 Bounds = tuple[float, float]
 
 
-class Activation(Layer):
+class Activation(Layer, abstract=True):
     """Base of all activations: a layer without parameters, and a function that is called directly.
 
     Class attributes:

@@ -31,8 +31,8 @@ class Chain(Layer):
     def init(self, key: jax.Array, shape: Shape) -> tuple[Params, State]:
         params, state = [], []
         names = _Names()
-        for index, layer in enumerate(self.followed_by(None).layers):
-            with within(f"layers[{index}]"):
+        for index, (given, layer) in enumerate(zip(self.layers, self.followed_by(None).layers, strict=True)):
+            with within(f"layers[{index}]", {repr(layer): repr(given)}):
                 p, s = layer.init(keys.named(key, names(layer, shape)), shape)
                 shape = output_shape(layer, p, s, shape)
             params.append(p)

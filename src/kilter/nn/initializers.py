@@ -30,7 +30,7 @@ def draw(distribution: str, key: jax.Array, shape: Shape, std: Any) -> jax.Array
     return std * jax.random.normal(key, shape)
 
 
-class Initializer(Value):
+class Initializer(Value, abstract=True):
     """Base of all initializers: called with a key and a kernel shape ``(*window, in, out)``, returns float32 weights."""
 
     home: ClassVar[str] = "nn.initializers"

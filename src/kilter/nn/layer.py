@@ -16,7 +16,7 @@ Params = Any
 State = Any
 
 
-class Layer(Value):
+class Layer(Value, abstract=True):
     """Base of all layers.
 
     Class attributes:
@@ -60,7 +60,7 @@ class Layer(Value):
         return self
 
 
-class Weighted(Layer):
+class Weighted(Layer, abstract=True):
     """Base of layers with a kernel and perhaps a bias.
 
     Args:

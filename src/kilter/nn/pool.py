@@ -15,13 +15,12 @@ from kilter.core.specs import option
 from kilter.nn.layer import Layer, Params, Shape, State
 from kilter.nn.window import Padding, Size, pads, sizes
 
-
-# Windows of at most this many positions are taken apart into strided slices, whose gradient is two to three times as fast on
-# a CPU as that of a reduction over windows or over reshaped axes; in larger ones the slices would be too many.
+# Windows of at most this many positions are taken apart into strided slices, whose gradient is two to three times as fast
+# on a CPU as that of a reduction over windows or over reshaped axes; in larger ones the slices would be too many.
 _FEW = 16
 
 
-class _Pool(Layer):
+class _Pool(Layer, abstract=True):
     """Base of the pooling layers: windows over all axes between batch and channels."""
 
     transparent = True

@@ -12,7 +12,7 @@ from kilter.optim.schedules import Schedule
 Tree = Any
 
 
-class Optimizer(Value):
+class Optimizer(Value, abstract=True):
     """Base of all optimizers."""
 
     home: ClassVar[str] = "optim"

@@ -5,11 +5,12 @@ from typing import Any, ClassVar
 
 import jax.numpy as jnp
 
+from kilter.core.errors import InputError
 from kilter.core.specs import number
 from kilter.core.values import Value
 
 
-class Schedule(Value):
+class Schedule(Value, abstract=True):
     """Base of all schedules: called with the number of updates already made, from 0, returns a learning rate.
 
     A schedule with a field ``steps`` that is left open spans the whole run.
@@ -50,5 +51,7 @@ class Cosine(Schedule):
     steps: float | None = number(default=None, range="[1, inf)", unit="updates", optional=True)
 
     def __call__(self, step: Any) -> Any:
-        progress = jnp.clip(step / (1.0 if self.steps is None else self.steps), 0.0, 1.0)
+        if self.steps is None:
+            raise InputError(f"{self!r} spans a run and has no length outside of one; give steps=")
+        progress = jnp.clip(step / self.steps, 0.0, 1.0)
         return self.lr * (self.end + (1 - self.end) * 0.5 * (1 + jnp.cos(jnp.pi * progress)))

@@ -17,4 +17,4 @@ def baselines(run: Run, data: Dataset) -> dict[str, float]:
     predictions = np.tile(constant, (len(part), 1))
     weights = np.ones(len(part))
     scores = {metric.key: float(metric(predictions, part.y, weights)) for metric in for_task(run.target.task)}
-    return {"loss": run.recipe.loss.chance(run.targets.apply(data.train.y))} | scores
+    return {"loss": run.recipe.loss.chance(run.targets.apply(data.train.y), data.classes)} | scores

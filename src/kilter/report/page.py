@@ -98,7 +98,7 @@ def _measured(data: Dataset) -> tuple[str, Part]:
 
 def _sections(run: Run, name: str, part: Part) -> list[str]:
     sections = []
-    if len(run.history.get("loss", ())):
+    if len(run.history["loss"]):
         sections.append(_section("How it learned", figures.learning_curves(run), "loss and score by epoch"))
     if run.target.task == "numbers" and part.y.shape[-1] == 1:
         sections.append(_section(f"Predictions on the {name} rows", _drawn(run, part), "predicted against true values"))
@@ -132,7 +132,7 @@ def _table(rows: list[list[str]]) -> str:
 
 
 def _facts(run: Run, data: Dataset) -> str:
-    epochs = len(run.history.get("loss", ()))
+    epochs = len(run.history["loss"])
     seconds = f"{run.seconds['train']:.1f} s of training, {run.seconds['compile']:.1f} s to compile"
     notes = "".join(f" {note}" for note in data.notes)
     return f"{data!r}. Seed {run.seed}, {epochs} epochs, {seconds}.{notes}"

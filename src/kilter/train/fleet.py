@@ -17,7 +17,7 @@ from kilter.data.dataset import Dataset
 from kilter.optim.optimizer import spanning
 from kilter.train.check import check, deciding_metric
 from kilter.train.epoch import Member, Rows
-from kilter.train.interrupt import interruptible
+from kilter.train.interrupt import Interrupt, interruptible
 from kilter.train.order import orders
 from kilter.train.outcome import Outcome
 from kilter.train.program import initialize, mapping_for, run_epochs
@@ -153,63 +153,65 @@ class Fleet:
 
     def run(self, progress: bool | None) -> list[Run]:
         """Train to the end, or to Ctrl-C."""
-        recipe, count = self.recipes[0], len(self.data.train)
-        longest = max(1, min(recipe.epochs, _ORDERED // (count * len(self.seeds))))
-        history: list[dict[str, Any]] = []
-        done, chunk, ended = 0, 0, Outcome.FINISHED
-        line = Line(recipe.epochs, count, len(self.recipes) * len(self.seeds), progress)
-        start = time.perf_counter()
-        compiling = 0.0
-        with line, interruptible() as interrupt:
-            while chunk == 0 or (done < recipe.epochs and (np.asarray(self.members.outcome) == 0).any()):
-                if interrupt.asked:
-                    ended = Outcome.INTERRUPTED
-                    break
-                began = time.perf_counter()
-                lines, made = self._advance(done, min(chunk, recipe.epochs - done), longest)
-                took = time.perf_counter() - began
-                if chunk == 0:
-                    compiling, chunk = time.perf_counter() - start, 1
-                    line.started()
-                    continue
-                history += lines
-                done += made
-                chunk = min(longest, max(1, int(_LOOK * made / took)))
-                line.advance(done, lines[-1])
-        seconds = {"compile": compiling, "train": time.perf_counter() - start - compiling}
-        return self._runs(history, ended, seconds)
+        with interruptible() as stop:
+            start = time.perf_counter()
+            history = [self._advance(0, 0)]  # no epoch: compiles the program
+            compiled = time.perf_counter()
+            with Line(self.recipes[0].epochs, len(self.data.train), self.size, progress) as line:
+                ended = self._epochs(history, line, stop)
+        seconds = {"compile": compiled - start, "train": time.perf_counter() - compiled}
+        lines = {name: np.concatenate([part[name] for part in history]) for name in history[0]}
+        return self._runs(lines, ended, seconds)
 
-    def _advance(self, first: int, count: int, longest: int) -> tuple[list[dict[str, Any]], int]:
-        """Run up to ``count`` epochs; with 0 the program is compiled and nothing is run."""
+    def _epochs(self, history: list[dict[str, Any]], line: Line, stop: Interrupt) -> Outcome:
+        """Run epochs, a chunk at a time, and append their history."""
+        done, chunk, epochs = 0, 1, self.recipes[0].epochs
+        while done < epochs and (np.asarray(self.members.outcome) == 0).any():
+            if stop.asked:
+                return Outcome.INTERRUPTED
+            began = time.perf_counter()
+            history.append(self._advance(done, min(chunk, epochs - done)))
+            made = len(history[-1]["loss"])
+            done += made
+            chunk = min(self.longest, max(1, int(_LOOK * made / (time.perf_counter() - began))))
+            line.advance(done, history[-1])
+        return Outcome.FINISHED
+
+    @property
+    def size(self) -> int:
+        """Number of members."""
+        return len(self.recipes) * len(self.seeds)
+
+    @property
+    def longest(self) -> int:
+        """Most epochs in one call of the program; decides the size of its buffers."""
+        return max(1, min(self.recipes[0].epochs, _ORDERED // (len(self.data.train) * len(self.seeds))))
+
+    def _advance(self, first: int, count: int) -> dict[str, Any]:
+        """Run up to ``count`` epochs and return their history ``(epochs, members)`` by name."""
         rows = len(self.data.train)
         batch = min(self.recipes[0].batch_size, rows)
-        order = orders(self.seeds, first, count, longest, rows, batch)
-        members = len(self.recipes) * len(self.seeds)
-        seats = np.tile(np.arange(len(self.seeds), dtype=np.int32), len(self.recipes))
         self.members, history, made = run_epochs(
             self.parts,
             self.rows,
             self.members,
             self.keys,
-            seats,
-            order,
+            np.tile(np.arange(len(self.seeds), dtype=np.int32), len(self.recipes)),
+            orders(self.seeds, first, count, self.longest, rows, batch),
             np.int32(first),
             np.int32(count),
-            mapping_for(self.recipes[0].net, members),
+            mapping_for(self.recipes[0].net, self.size),
         )
-        made = int(made)
-        columns = jax.device_get(history)
-        return [{name: column[index] for name, column in columns.items()} for index in range(made)], made
+        return {name: column[: int(made)] for name, column in jax.device_get(history).items()}
 
-    def _runs(self, history: list[dict[str, Any]], ended: Outcome, seconds: dict[str, float]) -> list[Run]:
+    def _runs(self, lines: dict[str, Any], ended: Outcome, seconds: dict[str, float]) -> list[Run]:
         members = jax.device_get(self.members)
         runs = []
-        for index in range(len(self.recipes) * len(self.seeds)):
+        for index in range(self.size):
             recipe, seed = self.recipes[index // len(self.seeds)], self.seeds[index % len(self.seeds)]
-            member = jax.tree.map(lambda leaf, place=index: leaf[place], members)
-            columns = {name: np.array([line[name][index] for line in history]) for name in (history or [{}])[0]}
-            lasted = int(np.isfinite(columns["lr"]).sum()) if columns else 0
-            own = {name: column[:lasted] for name, column in columns.items()}
+            member = trees.take(members, index)
+            lasted = int(np.isfinite(lines["lr"][:, index]).sum())
+            history = {name: column[:lasted, index] for name, column in lines.items()}
             outcome = Outcome.of(int(member.outcome), ended)
-            runs.append(Run.of(recipe, seed, self.data, self.scaling, member, own, outcome, seconds))
+            runs.append(Run.of(recipe, seed, self.data, self.scaling, member, history, outcome, seconds))
         return runs

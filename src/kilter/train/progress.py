@@ -25,8 +25,7 @@ class Line:
             disable=not shown,
         )
         what = "training" if members == 1 else f"training {members} networks"
-        self._task = self._progress.add_task(what, total=epochs, what="compiling", told="")
-        self._what = what
+        self._task = self._progress.add_task(what, total=epochs, what=what, told="")
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -35,19 +34,14 @@ class Line:
     def __exit__(self, *problem: Any) -> None:
         self._progress.stop()
 
-    def started(self) -> None:
-        """The program is compiled; time counts from here."""
-        self._start = time.perf_counter()
-        self._progress.update(self._task, what=self._what)
-
-    def advance(self, epochs: int, line: dict[str, Any]) -> None:
-        """So many epochs are done in all; ``line`` is the last one of the history, by member."""
+    def advance(self, epochs: int, history: dict[str, Any]) -> None:
+        """So many epochs are done in all; ``history`` holds the last of them, ``(epochs, members)`` by name."""
         speed = epochs * self._work / max(time.perf_counter() - self._start, 1e-9)
-        told = "".join(f"  {name} {_best(values)}" for name, values in line.items() if name != "lr")
+        told = "".join(f"  {name} {_middle(values[-1])}" for name, values in history.items() if name != "lr")
         self._progress.update(self._task, completed=epochs, told=f"{told}  {speed:,.0f} examples/s")
 
 
-def _best(values: Any) -> str:
+def _middle(values: Any) -> str:
     """The middle of the members that are still going."""
     finite = values[np.isfinite(values)]
     return f"{np.median(finite):.4g}" if len(finite) else "-"

@@ -78,7 +78,7 @@ class Run:
         last = (member.learner.params, member.learner.state)
         params, state = member.best or last if judged else last
         metric = deciding_metric(recipe, data)
-        kept = int(member.best_epoch) + 1 if judged else len(history.get("loss", ()))
+        kept = int(member.best_epoch) + 1 if judged else len(history["loss"])
         run = cls(
             recipe, seed, metric, float("nan"), {}, history, outcome, kept, seconds, params, state,
             *scaling, data.target, data.door, data.shape, data.names, data.title,
@@ -140,7 +140,7 @@ class Run:
         numbers = f"{trees.size(self.params):,} parameters"
         told = {key: value for key, value in self.metrics.items() if key.endswith((self.metric.key, "loss"))}
         metrics = ", ".join(f"{key} {describe(value)}" for key, value in told.items() if "log" not in key)
-        epochs = len(self.history.get("loss", ()))
+        epochs = len(self.history["loss"])
         seconds = f"{self.seconds.get('train', 0.0):.1f} s + {self.seconds.get('compile', 0.0):.1f} s to compile"
         return (
             f"Run({self.title}, seed {self.seed}: {self.metric.key} {describe(self.score)})\n"
@@ -176,5 +176,7 @@ class Run:
         weights = np.ones(len(part)) if part.weights is None else part.weights.astype(np.float64)
         predictions, losses = self._read(part.x, part.y)
         metrics = {metric.key: metric for metric in (*for_task(self.target.task), self.metric)}
-        values = {key: float(metric(predictions, part.y, weights)) for key, metric in metrics.items()}
+        with np.errstate(all="ignore"):  # predictions of a diverged run may be anything
+            predictions = predictions.astype(np.float64)
+            values = {key: float(metric(predictions, part.y, weights)) for key, metric in metrics.items()}
         return {"loss": float(np.average(losses, weights=weights))} | values

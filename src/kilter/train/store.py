@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ def save(run: Run, folder: Path) -> Path:
 
     def fill(fresh: Path) -> None:
         files.write(fresh / _RECIPE, run.recipe.to_json().encode())
-        files.write(fresh / _RUN, json.dumps(_facts(run), indent=2).encode())
+        files.write(fresh / _RUN, json.dumps(_without_nan(_facts(run)), indent=2, allow_nan=False).encode())
         files.write(fresh / _WEIGHTS, _tensors(run))
         files.write(fresh / _HISTORY, _table(run.history).encode())
 
@@ -97,8 +98,22 @@ def _facts(run: Run) -> dict[str, Any]:
     }
 
 
+def _without_nan(node: Any) -> Any:
+    """JSON knows neither NaN nor infinity; they become null."""
+    if isinstance(node, dict):
+        return {name: _without_nan(item) for name, item in node.items()}
+    return None if isinstance(node, float) and not math.isfinite(node) else node
+
+
+def _or_nan(value: float | None) -> float:
+    return math.nan if value is None else float(value)
+
+
 def _parsed(folder: Path) -> dict[str, Any]:
-    facts = json.loads(files.read(folder / _RUN))
+    try:
+        facts = json.loads(files.read(folder / _RUN))
+    except RecursionError:
+        raise FileError(f"cannot read {folder}: {_RUN} is nested too deeply") from None
     if not isinstance(facts, dict) or not isinstance(facts.get("version"), int):
         raise FileError(f"cannot read {folder}: {_RUN} is not the description of a run")
     if facts["version"] > VERSION:
@@ -115,8 +130,8 @@ def _run(facts: dict[str, Any], recipe: Recipe, params: Any, state: Any, history
         recipe=recipe,
         seed=facts["seed"],
         metric=_metric(facts["metric"]),
-        score=float(facts["score"]),
-        metrics=facts["metrics"],
+        score=_or_nan(facts["score"]),
+        metrics={name: _or_nan(value) for name, value in facts["metrics"].items()},
         history=history,
         outcome=Outcome[facts["outcome"]],
         epoch=facts["epoch"],
@@ -182,5 +197,7 @@ def _table(history: dict[str, Any]) -> str:
 
 def _history(folder: Path) -> dict[str, Any]:
     head, *lines = csv.reader(io.StringIO(files.read(folder / _HISTORY).decode()))
+    if head[:1] != ["epoch"]:
+        raise FileError(f"cannot read {folder}: {_HISTORY} is not the history of a run")
     columns = np.array(lines, np.float64).reshape(len(lines), len(head)).T
     return {name: column.astype(np.float32) for name, column in zip(head[1:], columns[1:], strict=True)}
