@@ -15,11 +15,6 @@ jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
 @pytest.fixture(scope="session")
-def digits():
-    return kl.data.digits()
-
-
-@pytest.fixture(scope="session")
 def iris():
     return kl.data.iris()
 

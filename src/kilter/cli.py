@@ -132,7 +132,7 @@ def _note(message: Warning | str, category: type[Warning], *_: Any) -> None:
 
 def _cache() -> None:
     """Keep compiled programs between calls, where the user has not said otherwise."""
-    if jax.config.read("jax_compilation_cache_dir") is None:
+    if jax.config.values["jax_compilation_cache_dir"] is None:
         home = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
         jax.config.update("jax_compilation_cache_dir", str(home / "kilter" / "xla"))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)

@@ -1,11 +1,7 @@
 """The estimators do as scikit-learn demands, and what they promise beyond."""
 
 import copy
-import importlib.util
 import pickle
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -313,19 +309,3 @@ def test_weights_that_cannot_be():
     for weights in (-np.ones(150), np.zeros(150)):
         with pytest.raises(ValueError, match=r"at least zero|non-zero"):
             small().fit(X, Y, sample_weight=weights)
-
-
-def test_kilter_alone_does_not_import_scikit_learn():
-    code = "import sys, kilter; sys.exit('sklearn' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-def test_benchmark_runs(capsys):
-    path = Path(__file__).parents[2] / "benchmarks" / "estimators.py"
-    spec = importlib.util.spec_from_file_location("benchmark_of_estimators", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    assert module.main(["--quick"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 7
-    assert "KilterClassifier" in lines[1]

@@ -1,6 +1,5 @@
 """What both estimators share: parameters, one training, and what is kept of it."""
 
-import dataclasses
 import warnings
 from typing import Any, Self
 
@@ -80,7 +79,7 @@ class KilterEstimator(BaseEstimator):
         train = merge(train, params)
         recipe = build(params, loss, outputs, len(train))
         last = self._last(recipe) if self.warm_start else None
-        return self._keep(self._train(recipe, train, held, target, seed, last), recipe)
+        return self._keep(self._train(recipe, train, held, target, seed, last))
 
     def _partial_fit(self, train: Part, target: Target, loss: Loss, outputs: int, first: bool) -> Self:
         """One pass over the rows from the last weights."""
@@ -90,15 +89,14 @@ class KilterEstimator(BaseEstimator):
             raise InputError("partial_fit goes on from the last weights, but the network asked for has other shapes")
         past, epochs = ([], 0) if first else (self.loss_curve_, self.n_iter_)
         seed = _seed(self.random_state) + epochs  # every pass takes the rows in an order of its own
-        self._keep(self._train(recipe, train, None, target, seed, last), recipe)
+        self._keep(self._train(recipe, train, None, target, seed, last))
         self.loss_curve_, self.n_iter_ = past + self.loss_curve_, epochs + self.n_iter_
         return self
 
     def _train(self, recipe: Recipe, rows: Part, held: Part | None, target: Target, seed: int, last: Run | None) -> Run:
         names = tuple(map(str, getattr(self, "feature_names_in_", ())))
         data = Dataset(rows, held, None, target, names=names, title="arrays")
-        scaled = recipe if last is None else onward.on_scale_of(recipe, last)
-        return train(scaled, data, seed=seed, start=last, progress=bool(self.verbose))
+        return train(recipe, data, seed=seed, start=last, progress=bool(self.verbose))
 
     def _hold_out(self, rows: Part, target: Target, seed: int) -> tuple[Part, Part]:
         classes = rows.y if target.task == "classes" else None
@@ -113,9 +111,9 @@ class KilterEstimator(BaseEstimator):
         same = run is not None and run.shape == (self.n_features_in_,) and onward.fits(recipe, run)
         return run if same else None
 
-    def _keep(self, run: Run, recipe: Recipe) -> Self:
-        self.run_ = dataclasses.replace(run, recipe=recipe)
-        self.loss_curve_ = run.history["loss"].tolist() if "loss" in run.history else []
+    def _keep(self, run: Run) -> Self:
+        self.run_ = run
+        self.loss_curve_ = run.history["loss"].tolist()
         self.n_iter_ = len(self.loss_curve_)
         scores = run.history.get(f"val_{run.metric.key}")
         if scores is not None:

@@ -41,8 +41,9 @@ class Cosine(Schedule):
         end: share of it that is left at the end.
         steps: length in updates; left open, the whole run.
 
-    >>> float(Cosine(0.1, steps=100)(50)), float(Cosine(0.1, steps=100)(200))
-    (0.05000000074505806, 0.0)
+    >>> schedule = Cosine(0.1, steps=100)
+    >>> round(float(schedule(50)), 6), round(float(schedule(200)), 6)
+    (0.05, 0.0)
     """
 
     lr: float = number(scale="log", search=(1e-5, 1.0))

@@ -44,7 +44,8 @@ def train(
         recipe: what to train and how.
         data: made by `kilter.data`.
         seed: of the initial weights, the order of the rows and dropout.
-        start: a run whose weights to go on from, rather than fresh ones; the optimizer begins anew.
+        start: a run whose weights to go on from, rather than fresh ones, on the scale that its inputs and targets had;
+            the optimizer begins anew.
         progress: show a progress line; left open, if standard error is a terminal.
 
     Raises:
@@ -142,7 +143,9 @@ class Fleet:
         first = recipes[0]
         batch = min(first.batch_size, len(data.train))
         steps = first.epochs * -(-len(data.train) // batch)
-        scaling = scalings(first, data)
+        if start is not None and start.shape != data.shape:
+            raise InputError(f"start: that run was trained on examples of shape {start.shape}, these are {data.shape}")
+        scaling = scalings(first, data) if start is None else (start.inputs, start.targets)
         rows = load_rows(data, *scaling)
         parts = trees.stack([_parts(recipe, data, steps) for recipe in recipes for _ in seeds])
         keys = jax.vmap(jax.random.key)(jnp.array(seeds * len(recipes), jnp.uint32))
