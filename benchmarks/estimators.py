@@ -71,7 +71,7 @@ def compare(name: str, splits: int, repeats: int, seed: int, network_seed: int) 
         print(f"{name:14} {label:20} {mean:8.4f} {std:8.4f} {seconds:8.1f}", flush=True)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="two sets, two folds, once")
@@ -82,8 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(f"{'data':14} {'estimator':20} {'mean':>8} {'std':>8} {'seconds':>8}")
     for name in QUICK if given.quick else SETS:
         compare(name, splits, repeats, given.seed, given.network_seed)
-    return 0
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

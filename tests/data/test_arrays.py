@@ -43,7 +43,7 @@ REFUSED = {
     "no features": (X[:, :0], Y, {}, "x is empty, its shape is (20, 0)"),
     "beyond float32": (spoiled(1e300), Y, {}, "x holds 1e+300, beyond what float32 can hold; scale it down"),
     "other length": (X, Y[:-1], {}, "x and y have 20 and 19 rows; every example needs its target"),
-    "a single target": (X, 1, {}, "x and y must have a row an example, but the target is a single int"),
+    "a single target": (X, 1, {}, "x and y must have a row an example, but the target is a single value"),
     "one row": (X[:1], [0.5], {}, "1 rows are too few to hold out a share of 0.2 for validation; give validation=0"),
     "one class": (X, np.zeros(20, int), {}, "y holds one class only, 0; at least two are needed"),
     "one class of text": (X, ["a"] * 20, {}, "y holds one class only, 'a'"),
