@@ -97,7 +97,7 @@ def weights(values: Any, rows: int, name: str = "weights") -> Array | None:
 
 def same_length(x: Array, y: Any, names: str = "x and y") -> None:
     """Refuse inputs and targets of different length."""
-    if np.ndim(y) == 0:
+    if as_array(y, names).ndim == 0:
         raise InputError(f"{names} must have a row an example, but the target is a single value")
     if len(x) != len(y):
         raise InputError(f"{names} have {len(x)} and {len(y)} rows; every example needs its target")
