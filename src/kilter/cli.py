@@ -62,7 +62,9 @@ def fit(
     """Train a network on a table and keep the run."""
     folder = Path("runs") / table.name.split(".")[0] if out_dir is None else out_dir
     given = None if recipe is None else kl.Recipe.from_json(files.read(recipe).decode(errors="replace"))
-    data = kl.data.from_table(table, target=target, validation=validation, test=test, seed=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", kl.DoubtWarning)  # they stand in the notes, which are printed
+        data = kl.data.from_table(table, target=target, validation=validation, test=test, seed=seed)
     chosen = kl.recipes.tabular(data, epochs=epochs) if given is None else given
     if given is not None and epochs is not None:
         chosen = chosen.replace(epochs=epochs)

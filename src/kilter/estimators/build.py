@@ -6,6 +6,7 @@ from kilter import data, nn, optim
 from kilter.core.errors import InputError
 from kilter.estimators import words
 from kilter.losses import Loss
+from kilter.recipes import weight_decay
 from kilter.train import EarlyStopping, Recipe
 
 # Updates and passes that are enough for tables of any size with a learning rate that falls to zero: small sets need the
@@ -13,9 +14,6 @@ from kilter.train import EarlyStopping, Recipe
 _UPDATES, _PASSES = 2000, 20
 SMALLEST_BATCH, _LARGEST_BATCH = 64, 512
 _RATES = {"adam": 0.01, "sgd": 0.05}
-# Adam's decoupled decay holds the weights of a long training to about one over it: strong on small tables, where there is
-# most to overfit, and falling with the standard error of what is learned.
-_LARGEST_DECAY, _DECAY = 3.0, 80.0
 # The output layer starts at zero, so that a network starts at what is right on average instead of at noise.
 _BLANK = nn.initializers.Zeros()
 
@@ -67,15 +65,6 @@ def max_epochs(rows: int, batch: int) -> int:
     """
     steps = -(-rows // max(1, _whole("batch_size", batch)))
     return max(_PASSES, -(-_UPDATES // steps))
-
-
-def weight_decay(rows: int) -> float:
-    """At most 3, and less with the root of the rows.
-
-    >>> weight_decay(150), weight_decay(6400)
-    (3.0, 1.0)
-    """
-    return min(_LARGEST_DECAY, _DECAY / rows**0.5)
 
 
 def network(params: dict[str, Any], outputs: int) -> nn.Chain:

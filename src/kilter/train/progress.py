@@ -17,15 +17,13 @@ class Line:
         self._work = rows * members
         self._start = time.perf_counter()
         self._progress = Progress(
-            TextColumn("[bold]{task.fields[what]}[/bold]"),
-            BarColumn(bar_width=24),
+            BarColumn(bar_width=12),
             TextColumn("epoch {task.completed:.0f}/{task.total:.0f}{task.fields[told]}"),
             TimeRemainingColumn(compact=True),
             console=Console(stderr=True),
             disable=not shown,
         )
-        what = "training" if members == 1 else f"training {members} networks"
-        self._task = self._progress.add_task(what, total=epochs, what=what, told="")
+        self._task = self._progress.add_task("training", total=epochs, told="")
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -38,7 +36,7 @@ class Line:
         """So many epochs are done in all; ``history`` holds the last of them, ``(epochs, members)`` by name."""
         speed = epochs * self._work / max(time.perf_counter() - self._start, 1e-9)
         told = "".join(f"  {name} {_middle(values[-1])}" for name, values in history.items() if name != "lr")
-        self._progress.update(self._task, completed=epochs, told=f"{told}  {speed:,.0f} examples/s")
+        self._progress.update(self._task, completed=epochs, told=f"{told}  {speed:,.0f} rows/s")
 
 
 def _middle(values: Any) -> str:

@@ -15,9 +15,9 @@ from safetensors.numpy import save as save_tensors
 
 from kilter.core import files, trees
 from kilter.core.errors import FileError, InputError
-from kilter.core.registry import find
 from kilter.data.doors import door_from_dict
 from kilter.data.targets import Target
+from kilter.metrics import Metric
 from kilter.nn.layer import shapes
 from kilter.train.outcome import Outcome
 from kilter.train.recipe import Recipe
@@ -81,7 +81,7 @@ def _facts(run: Run) -> dict[str, Any]:
     return {
         "version": VERSION,
         "seed": run.seed,
-        "metric": run.metric.to_json(),
+        "metric": json.loads(run.metric.to_json()),
         "score": run.score,
         "metrics": run.metrics,
         "outcome": run.outcome.name,
@@ -148,9 +148,8 @@ def _run(facts: dict[str, Any], recipe: Recipe, params: Any, state: Any, history
     )
 
 
-def _metric(text: str) -> Any:
-    kind: Any = find(json.loads(text)["value"]["type"])
-    return kind.from_json(text)
+def _metric(facts: dict[str, Any]) -> Metric:
+    return Metric.from_json(json.dumps(facts))
 
 
 def _numbers(scaling: Scaling) -> dict[str, Any] | None:
