@@ -40,7 +40,7 @@ def tabular(data: Dataset, *, epochs: int | None = None) -> Recipe:
         epochs=epochs,
         inputs=Standardize(),
         targets=Standardize() if data.target.task == "numbers" else None,
-        stopping=EarlyStopping(patience=max(10, epochs // 4)) if data.validation is not None and epochs else None,
+        stopping=EarlyStopping(patience=max(10, epochs // 2)) if data.validation is not None and epochs else None,
     )
 
 
