@@ -166,3 +166,14 @@ def test_ctrl_c_keeps_what_was_learned(table, tmp_path):
     assert "interrupted" in out
     assert (tmp_path / "run" / "weights.safetensors").is_file()
     assert "Traceback" not in err
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_the_training(kilter, table, tmp_path, monkeypatch):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter.txt").write_text("dear")
+    monkeypatch.setattr(cli.kl, "train", lambda *_, **__: pytest.fail("trained for nothing"))
+    for folder in ("mine", "wages.csv", "/proc/runs/a"):
+        code, _, err = kilter("fit", table, "--target", "wage", "--out", folder)
+        assert code == 2
+        assert folder in err
+    assert (tmp_path / "mine" / "letter.txt").read_text() == "dear"

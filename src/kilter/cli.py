@@ -16,6 +16,7 @@ from kilter.core import files
 from kilter.data.dataset import Dataset
 from kilter.data.plain_tables import matrix, table_bytes
 from kilter.report import page
+from kilter.train import store
 
 app = typer.Typer(
     name="kilter",
@@ -107,6 +108,7 @@ def demo(
 
 def _train(recipe: kl.Recipe, data: Dataset, seed: int, folder: Path) -> None:
     """Train, save, print the scores and where the page is."""
+    store.check_free(folder)
     out.print(data)
     for note in data.notes:
         out.print(f"[dim]{note}[/dim]", markup=True)

@@ -46,10 +46,9 @@ def write_folder(path: Path, fill: Callable[[Path], None], owned: Callable[[Path
 
     A folder already there is replaced if it is empty or ``owned`` says that it is one of ours; any other is left alone.
     """
+    check_folder(path, owned)
     with _sentences("write", path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.exists() and not (path.is_dir() and (not any(path.iterdir()) or owned(path))):
-            raise FileError(f"cannot write {path}: something else stands there; name another folder or remove it")
         fresh = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
         try:
             fill(fresh)
@@ -57,6 +56,16 @@ def write_folder(path: Path, fill: Callable[[Path], None], owned: Callable[[Path
             _swap(fresh, path)
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
+
+
+def check_folder(path: Path, owned: Callable[[Path], bool]) -> None:
+    """Refuse a folder that `write_folder` could not write, before the work that is to go there is done."""
+    with _sentences("write", path):
+        if path.exists() and not (path.is_dir() and (not any(path.iterdir()) or owned(path))):
+            raise FileError(f"cannot write {path}: something else stands there; name another folder or remove it")
+        nearest = next(parent for parent in path.absolute().parents if parent.exists())
+        with tempfile.TemporaryFile(dir=nearest):
+            pass
 
 
 def _swap(fresh: Path, path: Path) -> None:

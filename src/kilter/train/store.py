@@ -38,8 +38,17 @@ def save(run: Run, folder: Path) -> Path:
         files.write(fresh / _WEIGHTS, _tensors(run))
         files.write(fresh / _HISTORY, _table(run.history).encode())
 
-    files.write_folder(folder, fill, owned=lambda path: (path / _RUN).is_file())
+    files.write_folder(folder, fill, _is_run)
     return folder
+
+
+def check_free(folder: Path) -> None:
+    """Refuse a folder to which a run could not be saved, before it is trained."""
+    files.check_folder(folder, _is_run)
+
+
+def _is_run(folder: Path) -> bool:
+    return (folder / _RUN).is_file()
 
 
 def load(folder: str | Path) -> Run:
