@@ -1,10 +1,110 @@
-"""Optimizers and schedules."""
+"""Optimizers, wrappers around them, and schedules."""
 
-from kilter.optim.adam import Adam
+from kilter.optim.accumulate import Accumulate
+from kilter.optim.adadelta import Adadelta
+from kilter.optim.adafactor import Adafactor
+from kilter.optim.adagrad import AdaGrad
+from kilter.optim.adam import Adam, AdamW, Nadam
+from kilter.optim.adamax import Adamax
+from kilter.optim.annealing import Cosine, CosineRestarts, Coslog4, FlatCosine, OneCycle, Polynomial
+from kilter.optim.average import Average
+from kilter.optim.clipping import AdaptiveClip, ClipByGlobalNorm, ClipByNorm, ClipByValue
+from kilter.optim.decays import Exponential, InverseTime, MultiStep, Step
+from kilter.optim.joined import Join, Warmup
+from kilter.optim.lamb import LAMB
+from kilter.optim.lion import Lion
+from kilter.optim.optax_adapter import to_optax
 from kilter.optim.optimizer import Optimizer, spanning
-from kilter.optim.schedules import Constant, Cosine, Schedule
+from kilter.optim.per_part import PerPart, Scaled
+from kilter.optim.radam import RAdam
+from kilter.optim.rmsprop import RMSProp
+from kilter.optim.schedule_free import ScheduleFreeAdam
+from kilter.optim.schedules import Constant, Schedule
 from kilter.optim.sgd import SGD
+from kilter.optim.yogi import Yogi
 
-ALL: tuple[type[Optimizer], ...] = (SGD, Adam)
+ALL: tuple[type[Optimizer], ...] = (
+    SGD,
+    AdaGrad,
+    RMSProp,
+    Adadelta,
+    Adam,
+    AdamW,
+    Adamax,
+    Nadam,
+    RAdam,
+    Yogi,
+    Lion,
+    LAMB,
+    Adafactor,
+    ScheduleFreeAdam,
+)
+WRAPPERS: tuple[type[Optimizer], ...] = (
+    ClipByValue,
+    ClipByNorm,
+    ClipByGlobalNorm,
+    AdaptiveClip,
+    Average,
+    Accumulate,
+    PerPart,
+)
+SCHEDULES: tuple[type[Schedule], ...] = (
+    Constant,
+    Step,
+    MultiStep,
+    Exponential,
+    InverseTime,
+    Polynomial,
+    Cosine,
+    CosineRestarts,
+    FlatCosine,
+    OneCycle,
+    Coslog4,
+    Warmup,
+    Join,
+)
 
-__all__ = ["ALL", "SGD", "Adam", "Constant", "Cosine", "Optimizer", "Schedule", "spanning"]
+__all__ = [
+    "ALL",
+    "LAMB",
+    "SCHEDULES",
+    "SGD",
+    "WRAPPERS",
+    "Accumulate",
+    "AdaGrad",
+    "Adadelta",
+    "Adafactor",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "AdaptiveClip",
+    "Average",
+    "ClipByGlobalNorm",
+    "ClipByNorm",
+    "ClipByValue",
+    "Constant",
+    "Cosine",
+    "CosineRestarts",
+    "Coslog4",
+    "Exponential",
+    "FlatCosine",
+    "InverseTime",
+    "Join",
+    "Lion",
+    "MultiStep",
+    "Nadam",
+    "OneCycle",
+    "Optimizer",
+    "PerPart",
+    "Polynomial",
+    "RAdam",
+    "RMSProp",
+    "Scaled",
+    "Schedule",
+    "ScheduleFreeAdam",
+    "Step",
+    "Warmup",
+    "Yogi",
+    "spanning",
+    "to_optax",
+]

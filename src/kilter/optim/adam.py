@@ -1,17 +1,18 @@
-"""Adam, with decoupled weight decay (AdamW) as a setting."""
+"""Adam, with decoupled weight decay (AdamW), AMSGrad and Nesterov's look ahead (Nadam) as settings."""
 
 from dataclasses import KW_ONLY
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 
-from kilter.core.specs import number
-from kilter.optim.optimizer import Optimizer, Tree, zeros_like
+from kilter.core.specs import number, option
+from kilter.optim.moments import corrected, shrunk, squared, toward, zeros_like
+from kilter.optim.optimizer import Rated, Tree
 from kilter.optim.schedules import Schedule
 
 
-class Adam(Optimizer):
+class Adam(Rated):
     """Steps scaled by running means of the gradient and of its square.
 
     m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2;
@@ -28,7 +29,15 @@ class Adam(Optimizer):
         b2: share of the mean square that survives a step.
         epsilon: added to the root, outside of it.
         weight_decay: share of the kernels, times lr, that each step takes away.
+        amsgrad: divide by the largest v so far (Reddi et al. 2018), before its correction as in PyTorch; Optax takes the
+            largest after it.
+        nesterov: b1 m / (1 - b1^(t + 1)) + (1 - b1) g / (1 - b1^t) in place of m / (1 - b1^t) (Dozat 2016), as in Optax;
+            PyTorch's NAdam lets b1 grow over the first thousands of updates besides.
     """
+
+    formula: ClassVar[str] = "p = p - lr (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + epsilon)"
+    source: ClassVar[str] = "Kingma and Ba 2015; Reddi et al. 2018"
+    choose: ClassVar[str] = "The first choice where nothing is known of the net."
 
     lr: float | Schedule = number(default=1e-3, scale="log", search=(1e-5, 1e-1), also=Schedule)
     _: KW_ONLY
@@ -36,23 +45,61 @@ class Adam(Optimizer):
     b2: float = number(default=0.999, range="[0, 1)", scale="complement", search=(0.9, 0.9999))
     epsilon: float = number(default=1e-8, range="[0, inf)", scale="log", search=(1e-10, 1e-4))
     weight_decay: float = number(default=0.0, range="[0, inf)", scale="log", search=(1e-5, 1e-1))
+    amsgrad: bool = option(default=False, kinds=bool)
+    nesterov: bool = option(default=False, kinds=bool)
 
     def init(self, params: Tree) -> Tree:
-        return {"mean": zeros_like(params), "square": zeros_like(params)}
+        state = {"mean": zeros_like(params), "square": zeros_like(params)}
+        return state | {"largest": zeros_like(params)} if self.amsgrad else state
 
     def update(self, grads: Tree, state: Tree, params: Tree, step: Any) -> tuple[Tree, Tree]:
         c1, c2, lr = self.complement("b1"), self.complement("b2"), self.rate(step)
-        mean = jax.tree.map(lambda m, g: m + c1 * (g - m), state["mean"], grads)
-        square = jax.tree.map(lambda v, g: v + c2 * (g * g - v), state["square"], grads)
-        k1, k2 = _corrected(c1, step + 1), _corrected(c2, step + 1)
+        new = {
+            "mean": toward(state["mean"], grads, c1),
+            "square": toward(state["square"], squared(grads), c2),
+        }
+        if self.amsgrad:
+            new["largest"] = jax.tree.map(jnp.maximum, state["largest"], new["square"])
+        ahead = self._ahead(new["mean"], grads, step)
+        k2 = corrected(c2, step + 1)
 
         def moved(p: jax.Array, m: jax.Array, v: jax.Array) -> jax.Array:
-            kept = 1.0 - lr * self.weight_decay if p.ndim > 1 else 1.0
-            return kept * p - lr * (m / k1) / (jnp.sqrt(v / k2) + self.epsilon)
+            return shrunk(p, lr * self.weight_decay) - lr * m / (jnp.sqrt(v / k2) + self.epsilon)
 
-        return jax.tree.map(moved, params, mean, square), {"mean": mean, "square": square}
+        return jax.tree.map(moved, params, ahead, new["largest" if self.amsgrad else "square"]), new
+
+    def _ahead(self, mean: Tree, grads: Tree, step: Any) -> Tree:
+        """The mean gradient without its bias, with ``nesterov`` as it would stand one update later."""
+        c1 = self.complement("b1")
+        now = corrected(c1, step + 1)
+        if not self.nesterov:
+            return jax.tree.map(lambda m: m / now, mean)
+        later = corrected(c1, step + 2)
+        return jax.tree.map(lambda m, g: self.b1 * (m / later) + c1 * (g / now), mean, grads)
 
 
-def _corrected(complement: Any, count: Any) -> Any:
-    """1 - b^count from 1 - b: the bias of a running mean that started at zero."""
-    return -jnp.expm1(count * jnp.log1p(-complement))
+class AdamW(Adam):
+    """`Adam` whose ``weight_decay`` is 0.01 unless given, as in PyTorch.
+
+    Loshchilov and Hutter 2019, algorithm 2. Kernels alone decay; PyTorch and Optax shrink all parameters.
+    """
+
+    formula: ClassVar[str] = "Adam, then p = p - lr weight_decay p for kernels"
+    source: ClassVar[str] = "Loshchilov and Hutter 2019"
+    choose: ClassVar[str] = "Adam where the net overfits; the standard of transformers."
+
+    lr: float | Schedule = number(default=1e-3, scale="log", search=(1e-5, 1e-1), also=Schedule)
+    _: KW_ONLY
+    weight_decay: float = number(default=0.01, range="[0, inf)", scale="log", search=(1e-4, 1.0))
+
+
+class Nadam(Adam):
+    """`Adam` with ``nesterov`` unless told otherwise. Dozat 2016; the same as in Optax."""
+
+    formula: ClassVar[str] = "Adam with b1 m / (1 - b1^(t + 1)) + (1 - b1) g / (1 - b1^t) as its mean"
+    source: ClassVar[str] = "Dozat 2016"
+    choose: ClassVar[str] = "Adam that reacts a step earlier; recurrent nets, short trainings."
+
+    lr: float | Schedule = number(default=2e-3, scale="log", search=(1e-5, 1e-1), also=Schedule)
+    _: KW_ONLY
+    nesterov: bool = option(default=True, kinds=bool)

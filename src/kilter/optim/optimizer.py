@@ -1,23 +1,17 @@
 """The contract of an optimizer: a frozen value with two pure methods; its hyper-parameters are leaves."""
 
-from typing import Any, ClassVar
+from typing import Any, TypeVar
 
-import jax
-
-from kilter.core.paths import rewrite
 from kilter.core.specs import number
-from kilter.core.values import Value
-from kilter.optim.schedules import Schedule
+from kilter.optim.schedules import Schedule, value_at
+from kilter.optim.timed import Timed
 
 Tree = Any
+Kind = TypeVar("Kind", bound="Optimizer")
 
 
-class Optimizer(Value, abstract=True):
+class Optimizer(Timed, abstract=True):
     """Base of all optimizers."""
-
-    home: ClassVar[str] = "optim"
-
-    lr: float | Schedule = number(scale="log", search=(1e-5, 1.0), also=Schedule)
 
     def init(self, params: Tree) -> Tree:
         """State before the first update."""
@@ -39,19 +33,22 @@ class Optimizer(Value, abstract=True):
 
     def rate(self, step: Any) -> Any:
         """Learning rate of the update after ``step`` updates."""
-        return self.lr(step) if isinstance(self.lr, Schedule) else self.lr
+        raise NotImplementedError
+
+    def averaged(self, state: Tree, params: Tree) -> Tree:
+        """Parameters to evaluate with: averages where the optimizer keeps them, else ``params``."""
+        return params
 
 
-def zeros_like(params: Tree) -> Tree:
-    """A tree of zeros like the parameters, for moments."""
-    return jax.tree.map(lambda p: p * 0, params)
+class Rated(Optimizer, abstract=True):
+    """Base of the optimizers that have a learning rate of their own; wrappers have that of what they hold."""
+
+    lr: float | Schedule = number(scale="log", search=(1e-5, 1.0), also=Schedule)
+
+    def rate(self, step: Any) -> Any:
+        return value_at(self.lr, step)
 
 
-def spanning(optimizer: Optimizer, steps: int) -> Optimizer:
+def spanning(optimizer: Kind, steps: int) -> Kind:
     """The optimizer with every schedule whose length was left open stretched over ``steps`` updates."""
-
-    def stretch(value: Any) -> Any:
-        open_ended = isinstance(value, Schedule) and getattr(value, "steps", steps) is None
-        return value.replace(steps=max(steps, 1)) if open_ended else value
-
-    return rewrite(optimizer, stretch)
+    return optimizer.over(steps)

@@ -1,15 +1,16 @@
 """Stochastic gradient descent, with momentum and Nesterov's form as settings."""
 
 from dataclasses import KW_ONLY
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 
 from kilter.core.specs import number, option
-from kilter.optim.optimizer import Optimizer, Tree, zeros_like
+from kilter.optim.moments import zeros_like
+from kilter.optim.optimizer import Rated, Tree
 
 
-class SGD(Optimizer):
+class SGD(Rated):
     """v = momentum v + g; p = p - lr v, or with ``nesterov`` p = p - lr (g + momentum v).
 
     Polyak 1964; Nesterov's form as in Sutskever et al. 2013, section 2. The same as in PyTorch; Keras folds lr into v.
@@ -25,6 +26,10 @@ class SGD(Optimizer):
     >>> float(params)
     -0.10000000149011612
     """
+
+    formula: ClassVar[str] = "v = momentum v + g; p = p - lr v"
+    source: ClassVar[str] = "Robbins and Monro 1951; Polyak 1964; Sutskever et al. 2013"
+    choose: ClassVar[str] = "Normalized convolutional nets with time to tune lr; momentum 0.9 is the usual setting."
 
     _: KW_ONLY
     momentum: float = number(default=0.0, range="[0, 1)", scale="complement", search=(0.5, 0.999))

@@ -1,0 +1,50 @@
+"""Averages of the parameters over the updates, to evaluate with: Polyak's mean and the exponential one."""
+
+from dataclasses import KW_ONLY
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+
+from kilter.core.specs import number
+from kilter.optim.moments import toward
+from kilter.optim.optimizer import Tree
+from kilter.optim.wrapper import Wrapper
+
+
+class Average(Wrapper):
+    """a = a + c (p - a) with c = max(1 - decay, 1 / t), t = 1, 2, ... from the update ``start`` on.
+
+    The plain mean of all parameters so far until there are 1 / (1 - decay) of them, then their exponential moving average;
+    so it needs no correction, and ``decay=1`` is Polyak's mean throughout. Training goes on with p; `averaged` reads a.
+
+    Polyak and Juditsky 1992. PyTorch's AveragedModel with a plain mean is decay = 1; its EMA begins at the first parameters
+    with their full weight, that of Optax at zero with a correction.
+
+    Args:
+        inner: optimizer that moves the parameters.
+        decay: share of the average that survives a step; 1 is the plain mean.
+        start: updates to leave out at first; until then the average is the parameters.
+    """
+
+    formula: ClassVar[str] = "a = a + max(1 - decay, 1 / t) (p - a)"
+    source: ClassVar[str] = "Polyak and Juditsky 1992; Izmailov et al. 2018"
+    choose: ClassVar[str] = "To spare the schedule: the average is about as good as a decayed learning rate."
+
+    decay: float = number(default=0.999, range="[0, 1]", scale="complement", search=(0.9, 0.9999))
+    _: KW_ONLY
+    start: float = number(default=0.0, range="[0, inf)", unit="updates")
+
+    def init(self, params: Tree) -> Tree:
+        return {"inner": self.inner.init(params), "average": jax.tree.map(lambda p: jnp.array(p, copy=True), params)}
+
+    def update(self, grads: Tree, state: Tree, params: Tree, step: Any) -> tuple[Tree, Tree]:
+        params, inner = self.inner.update(grads, state["inner"], params, step)
+        count = jnp.maximum(step + 1 - self.start, 1.0)
+        share = jnp.maximum(self.complement("decay"), 1.0 / count)
+        average = toward(state["average"], self.inner.averaged(inner, params), share)
+        return params, {"inner": inner, "average": average}
+
+    def averaged(self, state: Tree, params: Tree) -> Tree:
+        """The average of the parameters; before any update the parameters themselves."""
+        return state["average"]
