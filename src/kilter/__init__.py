@@ -3,6 +3,7 @@
 from importlib.metadata import version
 
 from kilter import data, losses, metrics, nn, optim, recipes
+from kilter.catalog import catalog
 from kilter.core.diff import diff
 from kilter.core.errors import DoubtWarning, FileError, InputError
 from kilter.train import EarlyStopping, Outcome, Recipe, Run, load, train, train_fleet
@@ -17,6 +18,7 @@ __all__ = [
     "Outcome",
     "Recipe",
     "Run",
+    "catalog",
     "data",
     "diff",
     "load",

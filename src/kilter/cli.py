@@ -106,6 +106,15 @@ def demo(
     _train(recipe, data, seed, out_dir)
 
 
+@app.command()
+def catalog(
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the page of the documentation.")] = False,
+) -> None:
+    """Print every part by family, with formula, source and when to choose it."""
+    found = kl.catalog()
+    sys.stdout.write(found.markdown() if markdown else f"{found!r}\n")
+
+
 def _train(recipe: kl.Recipe, data: Dataset, seed: int, folder: Path) -> None:
     """Train, save, print the scores and where the page is."""
     store.check_free(folder)

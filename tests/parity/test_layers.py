@@ -1,4 +1,4 @@
-"""Layers and activations against PyTorch in float32: outputs, gradients of inputs and of parameters."""
+"""Layers against PyTorch in float32: outputs, gradients of inputs and of parameters. Activations: tests/nn."""
 
 import itertools
 
@@ -204,31 +204,6 @@ def test_batch_norm_without_scale_and_shift():
     x = numbers(8, 3)
     assert layer.init(KEY, (3,))[0] == {}
     compare(layer, x, lambda p, x: tf.batch_norm(x, None, None, training=True), key=KEY)
-
-
-ACTIVATIONS = {
-    nn.Identity: lambda x: x * 1,
-    nn.ReLU: torch.relu,
-    nn.Tanh: torch.tanh,
-    nn.Sigmoid: torch.sigmoid,
-    nn.Softmax: lambda x: torch.softmax(x, -1),
-}
-
-
-def test_every_activation_has_a_witness():
-    assert set(ACTIVATIONS) == set(nn.activations.ALL)
-
-
-@pytest.mark.parametrize("kind", nn.activations.ALL)
-def test_activations(kind):
-    x = numbers(6, 5) * 4
-    compare(kind(), x, lambda p, x: ACTIVATIONS[kind](x))
-    np.testing.assert_array_equal(kind()(x), kind().apply((), (), x)[0])
-    extremes = np.array([[-1e4, 0.0, 1e4]], np.float32)
-    y = np.asarray(kind()(extremes))
-    assert np.isfinite(y).all()
-    assert (y >= kind.bounds[0]).all()
-    assert (y <= kind.bounds[1]).all()
 
 
 @pytest.mark.parametrize(

@@ -68,8 +68,9 @@ def epoch(
     first = number * len(order)
     learner, loss = _train(parts, rows.train, member.learner, key, order, first)
     line = {"loss": loss, "lr": jnp.float32(parts.optimizer.rate(first + len(order) - 1))}
-    line |= _judge(parts, rows, learner)
-    after = _close(parts, member, learner, line, number)
+    evaluated = learner._replace(params=parts.optimizer.averaged(learner.moments, learner.params))
+    line |= _judge(parts, rows, evaluated)
+    after = _close(parts, member, learner, evaluated, line, number)
     running = member.outcome == 0
     after = jax.tree.map(lambda new, old: jnp.where(running, new, old), after, member)
     return after, jax.tree.map(lambda value: jnp.where(running, value, jnp.nan), line)
@@ -111,7 +112,14 @@ def _judge(parts: Parts, rows: Rows, learner: Learner) -> dict[str, Any]:
     return {"val_loss": weighted_mean(parts.loss(found, y), weights, len(x)), f"val_{parts.metric.key}": score}
 
 
-def _close(parts: Parts, member: Member, learner: Learner, line: dict[str, jax.Array], number: jax.Array) -> Member:
+def _close(
+    parts: Parts,
+    member: Member,
+    learner: Learner,
+    evaluated: Learner,
+    line: dict[str, jax.Array],
+    number: jax.Array,
+) -> Member:
     """Compare with the best epoch so far and decide whether the member goes on."""
     judged = member.best is not None
     loss = line["val_loss"] if judged else line["loss"]
@@ -137,7 +145,7 @@ def _close(parts: Parts, member: Member, learner: Learner, line: dict[str, jax.A
 
     return Member(
         learner,
-        choose((learner.params, learner.state), member.best) if judged else None,
+        choose((evaluated.params, evaluated.state), member.best) if judged else None,
         choose(score, member.best_score),
         choose(loss, member.best_loss),
         choose(number, member.best_epoch),

@@ -75,7 +75,8 @@ class Run:
     ) -> "Run":
         """Make a run of a member that has ended."""
         judged = member.best is not None and int(member.best_epoch) >= 0
-        last = (member.learner.params, member.learner.state)
+        learner = member.learner
+        last = (recipe.optimizer.averaged(learner.moments, learner.params), learner.state)
         params, state = member.best or last if judged else last
         metric = deciding_metric(recipe, data)
         kept = int(member.best_epoch) + 1 if judged else len(history["loss"])

@@ -1,0 +1,61 @@
+"""Exact population statistics of batch norms, in place of averages over the last batches of training."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from kilter.core.errors import InputError
+from kilter.nn.compose import Chain, Residual
+from kilter.nn.layer import Layer, Params, State
+from kilter.nn.norm import BatchNorm
+
+
+def exact_statistics(net: Layer, params: Params, state: State, x: Any, batch: int = 1024) -> State:
+    """The state with every batch norm's mean and (unbiased) variance those of all given rows.
+
+    Layer by layer: all rows go through a layer at inference, a block at a time, before the next one begins; so each norm
+    gets the true moments of what reaches it given that the norms in front of it already have theirs. Sums are in
+    float64. One pass over the rows, which holds one layer's outputs for all of them. Ioffe and Szegedy 2015, algorithm 2
+    (steps 8 to 10) averages over batches in training instead.
+
+    Args:
+        net: any network; norms are found in chains and residuals at any depth.
+        params: as trained.
+        state: as trained; left as it is.
+        x: rows ``(rows, *shape)``, at least two.
+        batch: rows in a block; changes memory and speed alone.
+
+    Raises:
+        InputError: fewer than two rows, or a block without rows.
+    """
+    if len(x) < 2 or batch < 1:
+        raise InputError(f"exact_statistics needs two rows or more and a batch of at least 1, got {len(x)} and {batch}")
+    return _settled(net, params, state, np.asarray(x), batch)[1]
+
+
+def _settled(layer: Layer, params: Params, state: State, x: Any, batch: int) -> tuple[Any, State]:
+    """Outputs for all rows and the state with exact statistics."""
+    if isinstance(layer, Chain):
+        after = []
+        for inner, p, s in zip(layer.layers, params, state, strict=True):
+            x, s = _settled(inner, p, s, x, batch)
+            after.append(s)
+        return x, tuple(after)
+    if isinstance(layer, Residual):
+        found = {name: _settled(inner, params[name], state[name], x, batch) for name, inner in layer.parts()}
+        direct = found["shortcut"][0] if "shortcut" in found else x
+        return direct + found["body"][0], {name: pair[1] for name, pair in found.items()}
+    if isinstance(layer, BatchNorm):
+        state = state | _moments(x)
+    run = jax.jit(lambda rows: layer.apply(params, state, rows)[0])
+    return np.concatenate([run(x[start : start + batch]) for start in range(0, len(x), batch)]), state
+
+
+def _moments(x: Any) -> dict[str, jax.Array]:
+    axes = tuple(range(x.ndim - 1))
+    mean = x.mean(axes, dtype=np.float64)
+    count = x.size // x.shape[-1]
+    var = np.square(x - mean).sum(axes) / (count - 1)
+    return {"mean": jnp.asarray(mean, jnp.float32), "var": jnp.asarray(var, jnp.float32)}
