@@ -4,7 +4,7 @@ import math
 
 from kilter import losses, nn, optim
 from kilter.data.dataset import Dataset
-from kilter.data.preprocess import Standardize
+from kilter.data.scaling import Standardize
 from kilter.losses import Loss
 from kilter.train.recipe import Recipe
 from kilter.train.stopping import EarlyStopping

@@ -18,7 +18,6 @@ from kilter.core import trees
 from kilter.core.errors import InputError
 from kilter.core.specs import number, option
 from kilter.core.values import Value
-from kilter.data import preprocess
 
 NAMES = {"kl": kl, "nn": nn, "optim": optim, "losses": losses}
 
@@ -121,7 +120,7 @@ INITIALIZERS = [
     kind for kind in vars(nn.initializers).values()
     if isinstance(kind, type) and issubclass(kind, nn.initializers.Initializer) and kind is not nn.initializers.Initializer
 ]  # fmt: skip
-FAMILIES = [*losses.ALL, *metrics.ALL, *optim.ALL, *nn.activations.ALL, *preprocess.ALL, *INITIALIZERS]
+FAMILIES = [*losses.ALL, *metrics.ALL, *optim.ALL, *nn.activations.ALL, *kl.data.PREPROCESSING, *INITIALIZERS]
 
 
 def test_frozen():

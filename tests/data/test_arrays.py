@@ -1,14 +1,12 @@
-"""Arrays as users hand them over: hostile ones refused in one sentence, splits, targets and preprocessing."""
+"""Arrays as users hand them over: hostile ones refused in one sentence, splits and targets."""
 
 import re
 
 import numpy as np
 import pytest
-from sklearn import preprocessing as sk
 
 import kilter as kl
 from kilter.core.errors import InputError
-from kilter.data import preprocess
 
 DRAW = np.random.default_rng(0)
 X = DRAW.normal(size=(20, 3))
@@ -240,73 +238,3 @@ def test_weights_go_with_their_rows():
     data = kl.data.from_arrays(IDS, SKEWED, weights=IDS[:, 0] + 1)
     for part in (data.train, data.validation):
         np.testing.assert_array_equal(part.weights, part.x[:, 0] + 1)
-
-
-ROWS = (DRAW.normal(size=(40, 5)) * [1, 100, 1e-3, 5, 0] + [0, 1e4, 0, -7, 3]).astype(
-    np.float32
-)  # the last one constant
-PICTURES = (DRAW.normal(size=(6, 4, 5, 3)) * [1, 30, 2] + [0, 100, -5]).astype(np.float32)
-WEIGHTS = DRAW.random(40).astype(np.float32)
-# Float32 results of float64 statistics; 1e4 with a spread of 100 leaves 1e-5.
-CLOSE = {"rtol": 1e-4, "atol": 1e-4}
-
-
-def through(scaler, x, weights=None):
-    return preprocess.Preprocess.apply(scaler.fit(x, weights), x)
-
-
-@pytest.mark.parametrize("weights", [None, WEIGHTS])
-def test_standardize_as_in_scikit_learn(weights):
-    expected = sk.StandardScaler().fit(ROWS.astype(float), sample_weight=weights).transform(ROWS.astype(float))
-    np.testing.assert_allclose(through(kl.data.Standardize(), ROWS, weights), expected, **CLOSE)
-
-
-def test_min_max_as_in_scikit_learn():
-    expected = sk.MinMaxScaler().fit_transform(ROWS.astype(float))
-    np.testing.assert_allclose(through(kl.data.MinMax(), ROWS), expected, **CLOSE)
-    np.testing.assert_allclose(through(kl.data.MinMax(), PICTURES).min(0), 0)
-    np.testing.assert_allclose(through(kl.data.MinMax(), PICTURES).max(0), 1)
-
-
-def test_channel_standardize():
-    flat = PICTURES.reshape(-1, 3).astype(float)
-    expected = sk.StandardScaler().fit_transform(flat).reshape(PICTURES.shape)
-    np.testing.assert_allclose(through(kl.data.ChannelStandardize(), PICTURES), expected, **CLOSE)
-    weights = np.arange(6.0) + 1
-    scaler = sk.StandardScaler().fit(flat, sample_weight=np.repeat(weights, 20))
-    found = kl.data.ChannelStandardize().fit(PICTURES, weights)
-    np.testing.assert_allclose(found["offset"], scaler.mean_, rtol=1e-9)
-    np.testing.assert_allclose(found["scale"], scaler.scale_, rtol=1e-9)
-
-
-def test_channel_mean_leaves_the_scale():
-    found = through(kl.data.ChannelMean(), PICTURES)
-    np.testing.assert_allclose(found, PICTURES - PICTURES.mean((0, 1, 2), dtype=float), **CLOSE)
-
-
-@pytest.mark.parametrize("kind", preprocess.ALL)
-@pytest.mark.parametrize("constant", [0.0, 3.0, -1e-20, 1e30, 0.1])
-def test_constant_features_are_never_blown_up(kind, constant):
-    x = np.full((7, 2), constant, np.float32)
-    found = through(kind(), x, np.arange(1.0, 8.0))
-    # Zero, but for the rounding of the mean of equal numbers.
-    assert np.abs(found).max() <= 1e-6 * abs(constant)
-
-
-@pytest.mark.parametrize("kind", preprocess.ALL)
-@pytest.mark.parametrize("x", [ROWS, PICTURES], ids=["rows", "pictures"])
-def test_invert_undoes_apply(kind, x):
-    statistics = kind().fit(x)
-    found = preprocess.Preprocess.invert(statistics, preprocess.Preprocess.apply(statistics, x))
-    assert found.dtype == np.float32
-    # Of each feature's own size: the float32 in between has seven digits.
-    size = np.abs(x).max(0) + 1e-12
-    np.testing.assert_allclose(found / size, x / size, atol=1e-6)
-
-
-def test_numbers_that_outgrow_float32_become_infinite_without_a_warning():
-    statistics = kl.data.Standardize().fit(np.array([[0.0], [200.0]], np.float32))
-    assert preprocess.Preprocess.invert(statistics, np.array([[3e38], [-3e38]], np.float32)).tolist() == [
-        [np.inf],
-        [-np.inf],
-    ]

@@ -12,6 +12,7 @@ from torch.nn import functional as tf
 from kilter import nn
 from kilter.core.errors import InputError
 from kilter.nn import convolve
+from kilter.nn.product import product
 
 torch.set_num_threads(1)
 # Sums of up to some hundred float32 products in another order: relative errors of a few 1e-6, absolute ones near zero.
@@ -341,3 +342,15 @@ def test_conv_of_a_stack_of_members_equals_one_by_one():
     alone = jax.jit(gradient)
     for kernel, found in zip(stacked, batched, strict=True):
         np.testing.assert_allclose(found, alone(kernel), rtol=1e-4, atol=1e-4)
+
+
+def test_the_product_differentiates_forward_and_backward_twice():
+    x, kernel = jnp.asarray(np.random.default_rng(0).normal(size=(5, 4)), jnp.float32), jnp.ones((4, 3)) / 3
+
+    def curved(multiply):
+        return lambda x, kernel: jnp.sum(jnp.tanh(multiply(x, kernel)) ** 2)
+
+    for derive in (jax.grad, jax.jacfwd, jax.hessian):
+        for argument in (0, 1, (0, 1)):
+            ours, plain = (derive(curved(f), argument)(x, kernel) for f in (product, jnp.dot))
+            jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), ours, plain)

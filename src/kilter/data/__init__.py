@@ -1,20 +1,48 @@
 """Data: from arrays, from tables, or shipped; and the preprocessing that goes with a run."""
 
+from kilter.data.bending import QuantileNormal, SmoothClip
 from kilter.data.builtin import breast_cancer, diabetes, digits, iris, wine
 from kilter.data.dataset import Dataset, Part, from_arrays
-from kilter.data.preprocess import ChannelMean, ChannelStandardize, MinMax, Preprocess, Standardize
+from kilter.data.preprocess import Preprocess, Steps
+from kilter.data.scaling import ChannelMean, ChannelStandardize, MeanImage, MinMax, Robust, Scale, Standardize
 from kilter.data.table import from_table
 from kilter.data.targets import Target
+from kilter.data.whitening import CholeskyWhitening, PCAWhitening, Whitening, ZCAWhitening
+
+PREPROCESSING: tuple[type[Preprocess], ...] = (
+    Standardize,
+    MeanImage,
+    ChannelStandardize,
+    ChannelMean,
+    MinMax,
+    Robust,
+    SmoothClip,
+    QuantileNormal,
+    PCAWhitening,
+    ZCAWhitening,
+    CholeskyWhitening,
+)
 
 __all__ = [
+    "PREPROCESSING",
     "ChannelMean",
     "ChannelStandardize",
+    "CholeskyWhitening",
     "Dataset",
+    "MeanImage",
     "MinMax",
+    "PCAWhitening",
     "Part",
     "Preprocess",
+    "QuantileNormal",
+    "Robust",
+    "Scale",
+    "SmoothClip",
     "Standardize",
+    "Steps",
     "Target",
+    "Whitening",
+    "ZCAWhitening",
     "breast_cancer",
     "diabetes",
     "digits",

@@ -1,11 +1,11 @@
 """The fully connected layer."""
 
 import jax
-import jax.numpy as jnp
 
 from kilter.core.errors import InputError
 from kilter.core.specs import option
 from kilter.nn.layer import Params, Shape, State, Weighted
+from kilter.nn.product import product
 
 
 class Dense(Weighted):
@@ -36,5 +36,5 @@ class Dense(Weighted):
     def apply(
         self, params: Params, state: State, x: jax.Array, *, key: jax.Array | None = None
     ) -> tuple[jax.Array, State]:
-        y = jnp.dot(x, params["kernel"])
+        y = product(x, params["kernel"])
         return (y + params["bias"] if self.bias else y), state

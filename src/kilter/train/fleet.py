@@ -145,6 +145,8 @@ class Fleet:
         steps = first.epochs * -(-len(data.train) // batch)
         if start is not None and start.shape != data.shape:
             raise InputError(f"start: that run was trained on examples of shape {start.shape}, these are {data.shape}")
+        if start is not None and (start.inputs.preprocess, start.targets.preprocess) != (first.inputs, first.targets):
+            raise InputError("start: inputs and targets must be preprocessed as they were in that run")
         scaling = scalings(first, data) if start is None else (start.inputs, start.targets)
         rows = load_rows(data, *scaling)
         parts = trees.stack([_parts(recipe, data, steps) for recipe in recipes for _ in seeds])

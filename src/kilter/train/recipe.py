@@ -5,6 +5,7 @@ from dataclasses import KW_ONLY
 from kilter.core.specs import option, part
 from kilter.core.values import Value
 from kilter.data.preprocess import Preprocess
+from kilter.data.scaling import Scale
 from kilter.losses import Loss
 from kilter.metrics import Metric
 from kilter.nn.layer import Layer
@@ -45,6 +46,6 @@ class Recipe(Value):
     batch_size: int = option(default=32, kinds=int, range="[1, inf)", unit="examples")
     epochs: int = option(default=20, kinds=int, range="[0, inf)", unit="epochs")
     inputs: Preprocess | None = part(default=None, kinds=Preprocess, optional=True)
-    targets: Preprocess | None = part(default=None, kinds=Preprocess, optional=True)
+    targets: Scale | None = part(default=None, kinds=Scale, optional=True)
     stopping: EarlyStopping | None = part(default=None, kinds=EarlyStopping, optional=True)
     metric: Metric | None = part(default=None, kinds=Metric, optional=True)

@@ -1,6 +1,6 @@
 """Rows of a dataset on the device, preprocessed as a recipe says."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax.numpy as jnp
@@ -17,22 +17,23 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True)
 class Scaling:
-    """Preprocessing with the statistics that it learned; without statistics it changes nothing."""
+    """Preprocessing with the statistics that it learned; without preprocessing it changes nothing."""
 
-    statistics: Statistics | None = None
+    preprocess: Preprocess | None = None
+    statistics: Statistics = field(default_factory=dict)
 
     @classmethod
     def fit(cls, preprocess: Preprocess | None, rows: Array, weights: Array | None) -> "Scaling":
         """Learn from training rows."""
-        return cls() if preprocess is None else cls(preprocess.fit(rows, weights))
+        return cls() if preprocess is None else cls(preprocess, preprocess.fit(rows, weights))
 
     def apply(self, rows: Array) -> Array:
         """Transform rows."""
-        return rows if self.statistics is None else Preprocess.apply(self.statistics, rows)
+        return rows if self.preprocess is None else self.preprocess.apply(self.statistics, rows)
 
     def invert(self, rows: Array) -> Array:
         """Undo `apply`."""
-        return rows if self.statistics is None else Preprocess.invert(self.statistics, rows)
+        return rows if self.preprocess is None else self.preprocess.invert(self.statistics, rows)
 
 
 def scalings(recipe: Recipe, data: Dataset) -> tuple[Scaling, Scaling]:
@@ -62,7 +63,7 @@ def load_rows(data: Dataset, inputs: Scaling, targets: Scaling) -> Rows:
 
 def _unit(targets: Scaling) -> tuple[Any, Any] | None:
     """Scale and offset that undo the scaling of targets."""
-    if targets.statistics is None:
+    if targets.preprocess is None:
         return None
     return _float(targets.statistics["scale"]), _float(targets.statistics["offset"])
 

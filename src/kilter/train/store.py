@@ -16,6 +16,7 @@ from safetensors.numpy import save as save_tensors
 from kilter.core import files, trees
 from kilter.core.errors import FileError, InputError
 from kilter.data.doors import door_from_dict
+from kilter.data.preprocess import Preprocess
 from kilter.data.targets import Target
 from kilter.metrics import Metric
 from kilter.nn.layer import shapes
@@ -147,8 +148,8 @@ def _run(facts: dict[str, Any], recipe: Recipe, params: Any, state: Any, history
         seconds=facts["seconds"],
         params=params,
         state=state,
-        inputs=_scaling(facts["inputs"]),
-        targets=_scaling(facts["targets"]),
+        inputs=_scaling(recipe.inputs, facts["inputs"]),
+        targets=_scaling(recipe.targets, facts["targets"]),
         target=Target(target["task"], tuple(target["classes"]), target["flat"]),
         door=None if facts["door"] is None else door_from_dict(facts["door"]),
         shape=tuple(facts["shape"]),
@@ -161,12 +162,12 @@ def _metric(facts: dict[str, Any]) -> Metric:
     return Metric.from_json(json.dumps(facts))
 
 
-def _numbers(scaling: Scaling) -> dict[str, Any] | None:
-    return scaling.statistics and {name: values.tolist() for name, values in scaling.statistics.items()}
+def _numbers(scaling: Scaling) -> dict[str, Any]:
+    return {name: values.tolist() for name, values in scaling.statistics.items()}
 
 
-def _scaling(facts: dict[str, Any] | None) -> Scaling:
-    return Scaling(facts and {name: np.asarray(values, np.float64) for name, values in facts.items()})
+def _scaling(preprocess: Preprocess | None, facts: dict[str, Any]) -> Scaling:
+    return Scaling(preprocess, {name: np.asarray(values, np.float64) for name, values in facts.items()})
 
 
 def _tensors(run: Run) -> bytes:
