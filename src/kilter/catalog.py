@@ -44,7 +44,10 @@ class Catalog(tuple[Entry, ...]):
     def markdown(self) -> str:
         """The page *How to choose*."""
         pages = (_page(family, [entry for entry in self if entry.family == family]) for family in FAMILIES)
-        return "# How to choose\n\nMade by `kilter catalog --markdown` from the declarations of the parts.\n\n" + "\n".join(pages)
+        return (
+            "# How to choose\n\nMade by `kilter catalog --markdown` from the declarations of the parts.\n\n"
+            + "\n".join(pages)
+        )
 
 
 def catalog(family: str | None = None) -> Catalog:
@@ -69,7 +72,9 @@ def _text(family: str, entries: list[Entry]) -> str:
 
 def _page(family: str, entries: list[Entry]) -> str:
     rows = [f"| `{e.name}` | {_cell(e.choose)} | `{_cell(e.formula)}` | {_cell(e.source)} |" for e in entries]
-    return "\n".join([f"## {family.capitalize()}", "", "| part | choose it | formula | source |", "|---|---|---|---|", *rows, ""])
+    return "\n".join(
+        [f"## {family.capitalize()}", "", "| part | choose it | formula | source |", "|---|---|---|---|", *rows, ""]
+    )
 
 
 def _cell(text: str) -> str:

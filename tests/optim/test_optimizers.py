@@ -126,9 +126,7 @@ def test_zero_gradients_leave_parameters_where_they_are(kind):
         np.testing.assert_array_equal(averaged[name], START[name])
 
 
-@pytest.mark.parametrize(
-    "kind", [k for k in optim.ALL if "weight_decay" in k._specs], ids=lambda kind: kind.__name__
-)
+@pytest.mark.parametrize("kind", [k for k in optim.ALL if "weight_decay" in k._specs], ids=lambda kind: kind.__name__)
 def test_weight_decay_shrinks_kernels_alone(kind):
     zeros = jax.tree.map(lambda g: np.zeros_like(g[:3]), GRADS)
     params, _, averaged = run(kind(0.1, weight_decay=0.5), zeros, START)
