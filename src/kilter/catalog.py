@@ -39,15 +39,16 @@ class Catalog(tuple[Entry, ...]):
     """All entries, in the order of the families; prints as text."""
 
     def __repr__(self) -> str:
-        return "\n\n".join(_text(family, [entry for entry in self if entry.family == family]) for family in FAMILIES)
+        return "\n\n".join(_text(family, entries) for family, entries in self._families())
 
     def markdown(self) -> str:
         """The page *How to choose*."""
-        pages = (_page(family, [entry for entry in self if entry.family == family]) for family in FAMILIES)
-        return (
-            "# How to choose\n\nMade by `kilter catalog --markdown` from the declarations of the parts.\n\n"
-            + "\n".join(pages)
-        )
+        head = "# How to choose\n\nMade by `kilter catalog --markdown` from the declarations of the parts.\n"
+        return "\n".join([head, *(_page(family, entries) for family, entries in self._families())])
+
+    def _families(self) -> list[tuple[str, list[Entry]]]:
+        present = dict.fromkeys(entry.family for entry in self)
+        return [(family, [entry for entry in self if entry.family == family]) for family in present]
 
 
 def catalog(family: str | None = None) -> Catalog:
@@ -64,14 +65,15 @@ def catalog(family: str | None = None) -> Catalog:
 
 
 def _text(family: str, entries: list[Entry]) -> str:
-    if not entries:
-        return ""
     lines = [f"{e.name}\n    {e.formula}\n    {e.choose}\n    {e.source}" for e in entries]
     return "\n".join([family.upper(), *lines])
 
 
 def _page(family: str, entries: list[Entry]) -> str:
-    rows = [f"| `{e.name}` | {_cell(e.choose)} | `{_cell(e.formula)}` | {_cell(e.source)} |" for e in entries]
+    rows = [
+        f"| `{e.name}` | {_cell(e.choose)} | `{_cell(e.formula).replace('`', '')}` | {_cell(e.source)} |"
+        for e in entries
+    ]
     return "\n".join(
         [f"## {family.capitalize()}", "", "| part | choose it | formula | source |", "|---|---|---|---|", *rows, ""]
     )

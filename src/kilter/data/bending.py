@@ -20,7 +20,7 @@ class SmoothClip(Preprocess):
 
     formula = "x / sqrt(1 + (x / limit)^2)"
     source = "Holzmüller et al. 2024, RealMLP"
-    choose = "behind a scale, where a few values are far off"
+    choose = "Behind a scale, where a few values are far off."
 
     limit: float = number(default=3.0, range="(0, inf)", scale="log", search=(1.0, 10.0))
 
@@ -45,7 +45,7 @@ class QuantileNormal(Preprocess):
 
     formula = "Phi^-1(rank of x among training rows), by feature"
     source = "van der Waerden 1952; scikit-learn's QuantileTransformer"
-    choose = "skewed features whose order matters more than their distances"
+    choose = "For skewed features whose order matters more than their distances."
 
     knots: int = option(default=1000, kinds=int, range="[2, inf)")
 

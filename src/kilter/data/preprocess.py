@@ -46,7 +46,7 @@ class Steps(Preprocess):
 
     formula = "x -> steps[-1](... steps[0](x))"
     source = "composition"
-    choose = "where one is not enough, as a robust scale followed by a smooth clip"
+    choose = "Where one is not enough, as with a robust scale followed by a smooth clip."
 
     steps: tuple[Preprocess, ...] = part(kinds=Preprocess, many=True)
 

@@ -24,7 +24,7 @@ class Standardize(Scale):
 
     formula = "(x - mean) / std, by feature"
     source = "LeCun et al. 1998, Efficient BackProp, section 4.3"
-    choose = "tables of numbers; the usual choice, and for targets that are numbers"
+    choose = "For tables of numbers, the usual choice, and for targets that are numbers."
 
     def fit(self, x: Array, weights: Array | None = None) -> Statistics:
         return _moments(x, weights, (0,))
@@ -35,7 +35,7 @@ class MeanImage(Scale):
 
     formula = "x - mean, by feature"
     source = "Krizhevsky et al. 2012, section 2"
-    choose = "images that are aligned, such as digits or faces"
+    choose = "For images that are aligned, such as digits or faces."
 
     def fit(self, x: Array, weights: Array | None = None) -> Statistics:
         return _centered(_moments(x, weights, (0,)))
@@ -46,7 +46,7 @@ class ChannelStandardize(Scale):
 
     formula = "(x - mean) / std, by channel"
     source = "common practice for images since He et al. 2016"
-    choose = "images and sequences before a convolution"
+    choose = "For images and sequences before a convolution."
 
     def fit(self, x: Array, weights: Array | None = None) -> Statistics:
         return _moments(x, weights, tuple(range(x.ndim - 1)))
@@ -57,7 +57,7 @@ class ChannelMean(Scale):
 
     formula = "x - mean, by channel"
     source = "Simonyan and Zisserman 2015, section 2.1"
-    choose = "images whose contrast means something"
+    choose = "For images whose contrast means something."
 
     def fit(self, x: Array, weights: Array | None = None) -> Statistics:
         return _centered(_moments(x, weights, tuple(range(x.ndim - 1))))
@@ -68,7 +68,7 @@ class MinMax(Scale):
 
     formula = "(x - min) / (max - min), by feature"
     source = "common practice"
-    choose = "features with hard ends, such as pixels; not with outliers"
+    choose = "For features with hard ends, such as pixels; not with outliers."
 
     def fit(self, x: Array, weights: Array | None = None) -> Statistics:
         low, high = x.min(0).astype(np.float64), x.max(0).astype(np.float64)
@@ -83,7 +83,7 @@ class Robust(Scale):
 
     formula = "(x - median) / (q75 - q25), by feature"
     source = "Holzmüller et al. 2024, RealMLP"
-    choose = "tables with outliers, usually followed by SmoothClip"
+    choose = "For tables with outliers, usually followed by SmoothClip."
 
     def fit(self, x: Array, weights: Array | None = None) -> Statistics:
         low, first, middle, third, high = np.quantile(x.astype(np.float64), (0, 0.25, 0.5, 0.75, 1), axis=0)

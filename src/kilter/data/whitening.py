@@ -51,7 +51,7 @@ class PCAWhitening(Whitening):
     """Whitened features in the directions of the principal components, the widest first: W = U L^-1/2, C = U L U^T."""
 
     formula: ClassVar[str] = "(x - mean) U L^-1/2, with C = U L U^T"
-    choose = "features that are strongly correlated, where their order may carry their weight"
+    choose = "For features that are strongly correlated, where their order may carry their weight."
 
     @staticmethod
     def _matrix(covariance: Array) -> Array:
@@ -63,7 +63,7 @@ class ZCAWhitening(Whitening):
     """Whitened features that stay as near to the given ones as can be: W = U L^-1/2 U^T, so images stay images."""
 
     formula: ClassVar[str] = "(x - mean) U L^-1/2 U^T, with C = U L U^T"
-    choose = "small images; keeps each pixel where it was"
+    choose = "For small images; keeps each pixel where it was."
 
     @staticmethod
     def _matrix(covariance: Array) -> Array:
@@ -75,7 +75,7 @@ class CholeskyWhitening(Whitening):
     """Whitened features each made of those up to itself: W^T = K^-1 with C = K K^T and K lower triangular."""
 
     formula: ClassVar[str] = "(x - mean) K^-T, with C = K K^T"
-    choose = "features in a causal or temporal order; the cheapest of the three"
+    choose = "For features in a causal or temporal order; the cheapest of the three."
 
     @staticmethod
     def _matrix(covariance: Array) -> Array:
