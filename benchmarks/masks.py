@@ -53,7 +53,7 @@ def timings(size: int, steps: int, rounds: int) -> dict[str, Any]:
     return {name: np.array(found) for name, found in spent.items()}
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="few steps and rounds")
@@ -64,8 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         none, ours, theirs = (float(np.median(found)) for found in timings(size, steps, rounds).values())
         net = (ours - none) / (theirs - none)
         print(f"{size:9} {none:9.1f} {ours:9.1f} {theirs:12.1f} {ours / theirs:7.3f} {net:10.3f}", flush=True)
-    return 0
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()
