@@ -20,7 +20,7 @@ def features(x: Any, name: str = "x") -> Array:
     if array.ndim < 2:
         raise InputError(
             f"{name} has shape {array.shape}, but needs a row an example and at least one axis of features; "
-            f"give {name}[:, None] for a single feature"
+            f"give {name}[:, None] for a single feature, {name}[None] for a single row"
         )
     if 0 in array.shape:
         raise InputError(f"{name} is empty, its shape is {array.shape}; at least one row and one feature are needed")
