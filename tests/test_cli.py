@@ -105,6 +105,15 @@ def test_version_and_help(kilter):
     assert "kilter fit wages.csv --target wage" in " ".join(out.split())
 
 
+def test_catalog_prints_text_and_the_page(kilter):
+    code, out, _ = kilter("catalog")
+    assert code == 0
+    assert out.startswith("INITIALIZER\n")
+    code, out, _ = kilter("catalog", "--markdown")
+    assert code == 0
+    assert out.startswith("# How to choose\n")
+
+
 BAD_FITS = {
     "no such file": (["fit", "none.csv", "--target", "wage"], "none.csv"),
     "missing target": (["fit", "wages.csv", "--target", "wages"], "wage"),

@@ -1,0 +1,73 @@
+"""What our own forms of three operations gain: forward and gradients inside a loop, against XLA's own, in turns.
+
+python benchmarks/kernels.py             # the shapes of the benchmarks
+python benchmarks/kernels.py --quick     # a smoke test
+"""
+
+import argparse
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from kilter import nn
+from kilter.nn.convolve import convolve, plain
+from kilter.nn.product import product
+
+Operation = Callable[..., jax.Array]
+PADDING = ((1, 1), (1, 1))
+
+
+def reshaped_pool(x: jax.Array) -> jax.Array:
+    """Windows of two by two as axes of their own, and the largest over them."""
+    batch, height, width, channels = x.shape
+    return x.reshape(batch, height // 2, 2, width // 2, 2, channels).max((2, 4))
+
+
+def looped(operation: Operation, updates: int) -> Callable[..., Any]:
+    """Gradient steps on all arguments, in one compiled loop."""
+
+    def step(arguments: Any, _: None) -> tuple[Any, None]:
+        grads = jax.grad(lambda given: jnp.square(operation(*given)).mean())(arguments)
+        return jax.tree.map(lambda a, g: a - 1e-3 * g, arguments, grads), None
+
+    return jax.jit(lambda *arguments: jax.lax.scan(step, arguments, length=updates)[0])
+
+
+def compare(name: str, ours: Operation, theirs: Operation, shapes: Sequence[tuple[int, ...]], updates: int) -> None:
+    """Print the median time of an update of each, and their ratio."""
+    rng = np.random.default_rng(0)
+    arguments = [jnp.asarray(rng.normal(size=shape), jnp.float32) for shape in shapes]
+    programs = [looped(operation, updates) for operation in (ours, theirs)]
+    times: list[list[float]] = [[], []]
+    for turn in range(8):
+        for place, program in enumerate(programs):
+            start = time.perf_counter()
+            jax.block_until_ready(program(*arguments))
+            if turn:  # the first turn compiles
+                times[place].append((time.perf_counter() - start) / updates)
+    own, plain_ = (1e6 * float(np.median(found)) for found in times)
+    print(f"{name:44} {own:10.1f} us, XLA's own {plain_:10.1f} us, {plain_ / own:6.2f} times as long", flush=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="a smoke test of every row")
+    batch, updates = (4, 2) if parser.parse_args(arguments).quick else (128, 4)
+    pool = nn.MaxPool(2)
+    for rows, inputs, units in ((32, 64, 64), (32, 64, 10), (64, 128, 128)):
+        name = f"product, {rows} rows, {inputs} to {units}"
+        compare(name, product, jnp.dot, ((rows, inputs), (inputs, units)), 250 * updates)
+    pooled = (batch, 28, 28, 32)
+    compare(f"max pooling, {pooled}", lambda x: pool.apply((), (), x)[0], reshaped_pool, (pooled,), updates)
+    for shape, kernel in (((batch, 28, 28, 1), (3, 3, 1, 32)), ((batch, 14, 14, 32), (3, 3, 32, 64))):
+        ours, theirs = (lambda x, k, form=form: form(x, k, (1, 1), PADDING) for form in (convolve, plain))
+        compare(f"convolution, {shape} to {kernel[-1]}", ours, theirs, (shape, kernel), updates)
+
+
+if __name__ == "__main__":
+    main()
