@@ -21,12 +21,14 @@ class Metric(Value, abstract=True):
         key: its name in histories and tables.
         higher_is_better: its direction.
         tasks: kinds of targets it is for.
+        perfect: the best value that it can take.
     """
 
     home: ClassVar[str] = "kl.metrics"
     key: ClassVar[str] = ""
     higher_is_better: ClassVar[bool] = True
     tasks: ClassVar[tuple[str, ...]] = ()
+    perfect: ClassVar[float] = 1.0
 
     def __call__(self, predictions: Array, targets: Array, weights: Array) -> Array:
         raise NotImplementedError
@@ -54,6 +56,7 @@ class LogLoss(Metric):
     key = "log_loss"
     higher_is_better = False
     tasks = ("classes", "labels")
+    perfect = 0.0
 
     def __call__(self, predictions: Array, targets: Array, weights: Array) -> Array:
         xp = namespace(predictions)
@@ -119,6 +122,7 @@ class RMSE(Metric):
     key = "rmse"
     higher_is_better = False
     tasks = ("numbers",)
+    perfect = 0.0
 
     def __call__(self, predictions: Array, targets: Array, weights: Array) -> Array:
         squares = (predictions - targets.reshape(predictions.shape)) ** 2
@@ -131,6 +135,7 @@ class MAE(Metric):
     key = "mae"
     higher_is_better = False
     tasks = ("numbers",)
+    perfect = 0.0
 
     def __call__(self, predictions: Array, targets: Array, weights: Array) -> Array:
         return _mean(abs(predictions - targets.reshape(predictions.shape)).mean(-1), weights)
