@@ -60,12 +60,18 @@ def layer_norm(p, x):
     return tf.layer_norm(x, p["scale"].shape, p["scale"], p["shift"], 1e-5)
 
 
+def image_norm(p, x):
+    shape = x.shape[1:]
+    return tf.layer_norm(x, shape, p["scale"].view(shape), p["shift"].view(shape), 1e-5)
+
+
 def plain_layer_norm(p, x):
     return tf.layer_norm(x, x.shape[-1:], eps=1e-3)
 
 
 def rms_norm(p, x):
-    return tf.rms_norm(x, p["scale"].shape, p["scale"], 1e-5)
+    shape = x.shape[-1:] if p["scale"].numel() == x.shape[-1] else x.shape[1:]
+    return tf.rms_norm(x, shape, p["scale"].view(shape), 1e-5)
 
 
 def group_norm(groups):
@@ -94,7 +100,7 @@ TABLE = {
     "renorm, closed": (nn.BatchRenorm(r_max=1.0, d_max=0.0), (8, 3, 6), batch_norm_training, KEY),
     "layer": (nn.LayerNorm(), (5, 7), layer_norm, None),
     "layer, positions": (nn.LayerNorm(), (5, 3, 7), layer_norm, None),
-    "layer, images": (nn.LayerNorm((-3, -2, -1)), (4, 3, 2, 5), layer_norm, None),
+    "layer, images": (nn.LayerNorm((-3, -2, -1)), (4, 3, 2, 5), image_norm, None),
     "layer, plain": (nn.LayerNorm(epsilon=1e-3, scale=False, shift=False), (5, 7), plain_layer_norm, None),
     "rms": (nn.RMSNorm(), (5, 3, 7), rms_norm, None),
     "rms, two axes": (nn.RMSNorm((-2, -1)), (5, 3, 7), rms_norm, None),

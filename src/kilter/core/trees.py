@@ -22,6 +22,11 @@ def size(tree: Any) -> int:
     return sum(int(np.size(leaf)) for leaf in jax.tree.leaves(tree))
 
 
+def is_kernel(leaf: Any) -> bool:
+    """Whether a parameter is a kernel, which may be shrunk: it has two axes or more; biases and norm scales have one."""
+    return np.ndim(leaf) > 1
+
+
 def named(tree: Any) -> dict[str, Any]:
     """Leaves by path: ``{"layers[0].kernel": array}``."""
     pairs = jax.tree_util.tree_flatten_with_path(tree)[0]

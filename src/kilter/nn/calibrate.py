@@ -2,23 +2,27 @@
 
 import math
 import warnings
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 
-from kilter.core.errors import DoubtWarning, InputError, within
-from kilter.nn.compose import Chain, Residual
+from kilter.core.errors import DoubtWarning, InputError
+from kilter.nn.initializers import LSUV
 from kilter.nn.layer import Layer, Params, State, Weighted
 
-Calibrated = tuple[Params, jax.Array]
+# Outputs' variances by the layer's place in the network.
+Variances = dict[str, jax.Array]
 
 
 def lsuv(net: Layer, params: Params, state: State, x: Any, *, tolerance: float = 0.1, tries: int = 10) -> Params:
     """Layer-sequential unit-variance weights: each kernel W becomes W / sqrt(Var[y]) until |Var[y] - 1| <= tolerance.
 
-    y is the layer's output on ``x`` at inference, over all examples, positions and units. Goes through `Chain` and
-    `Residual`; layers of other kinds that hold layers pass as they are. Draw the kernels with
-    ``initializer=nn.initializers.LSUV()`` for the source's orthogonal start. Mishkin and Matas 2016, algorithm 1.
+    y is the layer's output on ``x`` at inference, over all examples, positions and units. Draw the kernels with
+    ``initializer=nn.initializers.LSUV()`` for the source's orthogonal start; `kl.train` scales those by itself. Mishkin
+    and Matas 2016, algorithm 1.
 
     Args:
         net: the network.
@@ -43,51 +47,62 @@ def lsuv(net: Layer, params: Params, state: State, x: Any, *, tolerance: float =
     >>> bool(abs(net.apply(params, state, x)[0].var() - 1) <= 0.1)
     True
     """
-    return _calibrate(net, params, state, jax.numpy.asarray(x), tolerance, tries)[0]
-
-
-def _calibrate(layer: Layer, params: Params, state: State, x: jax.Array, tolerance: float, tries: int) -> Calibrated:
-    """Scaled parameters, and what the layer then gives."""
-    if isinstance(layer, Chain):
-        return _chain(layer, params, state, x, tolerance, tries)
-    if isinstance(layer, Residual):
-        return _residual(layer, params, state, x, tolerance, tries)
-    if isinstance(layer, Weighted):
-        return _weighted(layer, params, state, x, tolerance, tries)
-    return params, layer.apply(params, state, x)[0]
-
-
-def _chain(chain: Chain, params: Params, state: State, x: jax.Array, tolerance: float, tries: int) -> Calibrated:
-    scaled = []
-    for index, (layer, p, s) in enumerate(zip(chain.layers, params, state, strict=True)):
-        with within(f"layers[{index}]"):
-            p, x = _calibrate(layer, p, s, x, tolerance, tries)
-        scaled.append(p)
-    return tuple(scaled), x
-
-
-def _residual(layer: Residual, params: Params, state: State, x: jax.Array, tolerance: float, tries: int) -> Calibrated:
-    scaled, outputs = {}, {"shortcut": x}
-    for name, inner in layer.parts():
-        with within(name):
-            scaled[name], outputs[name] = _calibrate(inner, params[name], state[name], x, tolerance, tries)
-    return scaled, outputs["shortcut"] + outputs["body"]
-
-
-def _weighted(layer: Weighted, params: Params, state: State, x: jax.Array, tolerance: float, tries: int) -> Calibrated:
-    y, _ = layer.apply(params, state, x)
-    for _ in range(tries):
-        variance = float(y.var())
-        if abs(variance - 1.0) <= tolerance:
-            return params, y
+    scaling = _Scaling(lambda layer: True, tolerance, tries)
+    scaled, variances = jax.jit(partial(_calibrate, scaling, net))(params, state, jnp.asarray(x))
+    for place, variance in jax.device_get(variances).items():
         if not math.isfinite(variance) or variance == 0.0:
-            raise InputError(f"{layer!r}: its outputs have variance {variance:g} on this batch; lsuv cannot scale that")
-        params = params | {"kernel": params["kernel"] / math.sqrt(variance)}
-        y, _ = layer.apply(params, state, x)
-    if abs(float(y.var()) - 1.0) > tolerance:
-        warnings.warn(
-            f"{layer!r} gives variance {float(y.var()):g} after {tries} tries, as its biases vary too",
-            DoubtWarning,
-            stacklevel=4,
-        )
-    return params, y
+            raise InputError(f"{place}: its outputs have variance {variance:g} on this batch; lsuv cannot scale that")
+        if abs(variance - 1.0) > tolerance:
+            warnings.warn(
+                f"{place} gives variance {variance:g} after {tries} tries, as its biases vary too",
+                DoubtWarning,
+                stacklevel=2,
+            )
+    return scaled
+
+
+def asked(net: Layer, params: Params, state: State, x: jax.Array) -> Params:
+    """`lsuv` for the layers whose initializer is LSUV, inside a compiled program; what cannot be scaled stays."""
+    scaling = _Scaling(lambda layer: isinstance(layer.initializer, LSUV), 0.1, 10)
+    return _calibrate(scaling, net, params, state, x)[0]
+
+
+class _Scaling(NamedTuple):
+    """Which layers are scaled, and how closely."""
+
+    wanted: Callable[[Weighted], bool]
+    tolerance: float
+    tries: int
+
+    def __call__(self, layer: Weighted, params: Any, state: State, x: jax.Array) -> tuple[Any, jax.Array]:
+        """Scaled parameters and the outputs with them."""
+
+        def outputs(params: Any) -> jax.Array:
+            return layer.apply(params, state, x)[0]
+
+        def off(carry: Any) -> jax.Array:
+            _, y, tried = carry
+            variance = y.var()
+            return (jnp.abs(variance - 1.0) > self.tolerance) & (variance > 0.0) & (tried < self.tries)
+
+        def scale(carry: Any) -> Any:
+            params, y, tried = carry
+            params = params | {"kernel": params["kernel"] / jnp.sqrt(y.var())}
+            return params, outputs(params), tried + 1
+
+        scaled, y, _ = jax.lax.while_loop(off, scale, (params, outputs(params), 0))
+        return scaled, y
+
+
+def _calibrate(scaling: _Scaling, net: Layer, params: Params, state: State, x: jax.Array) -> tuple[Params, Variances]:
+    """Scaled parameters of the network, and the variance that each scaled layer came to."""
+    variances: Variances = {}
+
+    def scaled(layer: Layer, params: Params, state: State, x: jax.Array, key: Any, place: str) -> Any:
+        if not isinstance(layer, Weighted) or not scaling.wanted(layer):
+            return params, state, layer.apply(params, state, x)[0]
+        params, y = scaling(layer, params, state, x)
+        variances[f"{place} {layer!r}".strip()] = y.var()
+        return params, state, y
+
+    return net.visit(scaled, params, state, x)[0], variances

@@ -6,10 +6,10 @@ from typing import Any, Self
 import jax
 
 from kilter.core import keys
-from kilter.core.errors import InputError, within
+from kilter.core.errors import InputError, join, within
 from kilter.core.specs import part
 from kilter.nn.activations import Activation
-from kilter.nn.layer import Layer, Params, Shape, State, output_shape
+from kilter.nn.layer import Layer, Params, Shape, State, Visit, output_shape
 
 
 class Chain(Layer):
@@ -17,6 +17,9 @@ class Chain(Layer):
 
     Parameters and state are tuples with one entry a layer. Each layer draws from a key named after its kind, its sizes and
     the shape that reaches it, so that putting a layer in or taking one out changes no other layer's weights or dropout.
+
+    What the user left open of a layer is settled by what stands behind it: its initializer is matched to the activation
+    that follows, and its bias is left out where a batch norm follows at once, which would take it off again.
 
     >>> from kilter import nn
     >>> nn.Chain(nn.Dense(64), nn.ReLU(), nn.Dense(10))
@@ -33,7 +36,7 @@ class Chain(Layer):
         names = _Names()
         for index, (given, layer) in enumerate(zip(self.layers, self.followed_by(None).layers, strict=True)):
             with within(f"layers[{index}]", {repr(layer): repr(given)}):
-                p, s = layer.init(keys.named(key, names(layer, shape)), shape)
+                p, s = layer.init(keys.named(key, names(given, shape)), shape)
                 shape = output_shape(layer, p, s, shape)
             params.append(p)
             state.append(s)
@@ -42,21 +45,40 @@ class Chain(Layer):
     def apply(
         self, params: Params, state: State, x: jax.Array, *, key: jax.Array | None = None
     ) -> tuple[jax.Array, State]:
+        _, state, x = self.visit(run, params, state, x, key=key)
+        return x, state
+
+    def visit(
+        self, do: Visit, params: Params, state: State, x: jax.Array, *, key: jax.Array | None = None, place: str = ""
+    ) -> tuple[Params, State, jax.Array]:
         after = []
         names = _Names()
-        for layer, p, s in zip(self.layers, params, state, strict=True):
+        for index, (layer, p, s) in enumerate(zip(self.layers, params, state, strict=True)):
             own = None if key is None else keys.named(key, names(layer, x.shape[1:]))
-            x, s = layer.apply(p, s, x, key=own)
-            after.append(s)
-        return x, tuple(after)
+            p, s, x = layer.visit(do, p, s, x, key=own, place=join(place, f"layers[{index}]"))
+            after.append((p, s))
+        return tuple(p for p, _ in after), tuple(s for _, s in after), x
 
     def followed_by(self, activation: Layer | None) -> Self:
-        """Every layer matched to the first activation behind it; the last ones to what follows the chain."""
+        """Every layer matched to the first activation behind it, the last ones to what follows the chain.
+
+        A bias that was left open is left out where the next layer centers its inputs.
+        """
         matched: list[Layer] = []
-        for layer in reversed(self.layers):
-            matched.append(layer.followed_by(activation))
+        for layer, behind in reversed(list(zip(self.layers, (*self.layers[1:], None), strict=True))):
+            needed = layer.without_bias() if behind is not None and behind.centers else layer
+            matched.append(needed.followed_by(activation))
             activation = _seen_through(layer, activation)
         return type(self)(*reversed(matched))
+
+    def unneeded_biases(self) -> tuple[str, ...]:
+        """Places of the layers whose bias was left open and is left out, as the norm behind would take it off again."""
+        pairs = zip(self.layers, self.layers[1:], strict=False)
+        return tuple(
+            f"layers[{index}]"
+            for index, (layer, behind) in enumerate(pairs)
+            if behind.centers and layer.without_bias() != layer
+        )
 
 
 class Residual(Layer):
@@ -90,11 +112,19 @@ class Residual(Layer):
     def apply(
         self, params: Params, state: State, x: jax.Array, *, key: jax.Array | None = None
     ) -> tuple[jax.Array, State]:
-        outputs, after = {"shortcut": x}, {}
+        _, state, y = self.visit(run, params, state, x, key=key)
+        return y, state
+
+    def visit(
+        self, do: Visit, params: Params, state: State, x: jax.Array, *, key: jax.Array | None = None, place: str = ""
+    ) -> tuple[Params, State, jax.Array]:
+        found = {}
         for name, layer in self.parts():
             own = None if key is None else keys.named(key, name)
-            outputs[name], after[name] = layer.apply(params[name], state[name], x, key=own)
-        return outputs["shortcut"] + outputs["body"], after
+            found[name] = layer.visit(do, params[name], state[name], x, key=own, place=join(place, name))
+        direct = found["shortcut"][2] if "shortcut" in found else x
+        after = ({name: part[index] for name, part in found.items()} for index in range(2))
+        return next(after), next(after), direct + found["body"][2]
 
     def parts(self) -> Iterator[tuple[str, Layer]]:
         """The body and, where there is one, the shortcut, by name."""
@@ -128,6 +158,14 @@ def _seen_through(layer: Layer, activation: Any) -> Any:
             activation = _seen_through(inner, activation)
         return activation
     return activation if layer.transparent else None
+
+
+def run(
+    layer: Layer, params: Params, state: State, x: jax.Array, key: jax.Array | None, place: str
+) -> tuple[Params, State, jax.Array]:
+    """What `Layer.visit` does to run a network as it is."""
+    y, state = layer.apply(params, state, x, key=key)
+    return params, state, y
 
 
 def last_layer(layer: Layer) -> Layer:

@@ -24,7 +24,7 @@ class Conv(Weighted):
         padding: ``"same"`` (as many positions as the input has, over stride; PyTorch's default is none), ``"valid"``
             (none), or numbers of positions added at both ends.
         groups: number of groups of channels that do not see each other; must divide inputs and ``units``.
-        bias: whether b is learned.
+        bias: whether b is learned; left open, unless a norm right behind takes the mean off again.
         initializer: how W, of shape ``(*window, in / groups, units)``, is drawn; left open, it is matched to the
             activation that follows.
         bias_initializer: how b, of shape ``(units,)``, is drawn.
@@ -68,7 +68,7 @@ class Conv(Weighted):
             y = self._convolve(x[:, None], kernel[None], (1, *stride), ((0, 0), *padding))[:, 0]
         else:
             y = self._convolve(x, kernel, stride, padding)
-        return (y + params["bias"] if self.bias else y), state
+        return self._shifted(params, y), state
 
     def _convolve(self, x: jax.Array, kernel: jax.Array, stride: Shape, padding: Pads) -> jax.Array:
         if self.groups > 1 or jax.default_backend() != "cpu":

@@ -13,7 +13,7 @@ class Dense(Weighted):
 
     Args:
         units: number of outputs, at least 1.
-        bias: whether b is learned.
+        bias: whether b is learned; left open, unless a norm right behind takes the mean off again.
         initializer: how W, of shape ``(in, units)``, is drawn; left open, it is matched to the activation that follows.
         bias_initializer: how b, of shape ``(units,)``, is drawn.
 
@@ -36,5 +36,4 @@ class Dense(Weighted):
     def apply(
         self, params: Params, state: State, x: jax.Array, *, key: jax.Array | None = None
     ) -> tuple[jax.Array, State]:
-        y = product(x, params["kernel"])
-        return (y + params["bias"] if self.bias else y), state
+        return self._shifted(params, product(x, params["kernel"])), state

@@ -1,5 +1,6 @@
 """The contract of a layer: a frozen value with two pure methods, and no train or eval flags."""
 
+from collections.abc import Callable
 from dataclasses import KW_ONLY
 from typing import Any, ClassVar, Self
 
@@ -14,6 +15,8 @@ from kilter.nn.initializers import Initializer, Matched, Zeros
 Shape = tuple[int, ...]
 Params = Any
 State = Any
+# What is done at a layer: (layer, params, state, x, key, place) to (params, state, y).
+Visit = Callable[["Layer", Params, State, jax.Array, jax.Array | None, str], tuple[Params, State, jax.Array]]
 
 
 class Layer(Value, abstract=True):
@@ -22,10 +25,13 @@ class Layer(Value, abstract=True):
     Class attributes:
         transparent: whether a signal's scale passes through to what follows (dropout, pooling, norms), so that a layer
             in front looks past it for the activation that it should be matched to.
+        centers: whether the mean over the batch or over positions is taken off each feature, so that an offset added right
+            in front has no effect.
     """
 
     home: ClassVar[str] = "nn"
     transparent: ClassVar[bool] = False
+    centers: ClassVar[bool] = False
 
     def init(self, key: jax.Array, shape: Shape) -> tuple[Params, State]:
         """Draw parameters and make the starting state.
@@ -55,8 +61,30 @@ class Layer(Value, abstract=True):
         """
         raise NotImplementedError
 
+    def visit(
+        self, do: Visit, params: Params, state: State, x: jax.Array, *, key: jax.Array | None = None, place: str = ""
+    ) -> tuple[Params, State, jax.Array]:
+        """Run the layer with ``do`` in place of `apply` on every layer inside that holds no other; here, on itself.
+
+        Args:
+            do: gets a layer, its parameters, state, input, key and place, and returns parameters, state and output.
+            params: as for `apply`.
+            state: as for `apply`.
+            x: as for `apply`.
+            key: as for `apply`.
+            place: path of this layer, such as ``"layers[1].body"``.
+
+        Returns:
+            Parameters and state as ``do`` left them, and the output.
+        """
+        return do(self, params, state, x, key, place)
+
     def followed_by(self, activation: "Layer | None") -> Self:
         """The layer with what the user left open matched to the activation that follows (``None``: nothing follows)."""
+        return self
+
+    def without_bias(self) -> Self:
+        """The layer with no offset added to its outputs, where the user left that open."""
         return self
 
 
@@ -64,25 +92,32 @@ class Weighted(Layer, abstract=True):
     """Base of layers with a kernel and perhaps a bias.
 
     Args:
-        bias: whether an offset per unit is learned.
+        bias: whether an offset per unit is learned; left open, unless a norm right behind takes the mean off again.
         initializer: how the kernel is drawn; left open, it is matched to the activation that follows.
         bias_initializer: how the bias is drawn.
     """
 
     _: KW_ONLY
-    bias: bool = option(default=True, kinds=bool)
+    bias: bool | None = option(default=None, kinds=bool, optional=True)
     initializer: Initializer | None = part(default=None, kinds=Initializer, optional=True)
     bias_initializer: Initializer = part(default=Zeros(), kinds=Initializer)
 
     def followed_by(self, activation: Layer | None) -> Self:
         return self.replace(initializer=Matched(activation)) if self.initializer is None else self
 
+    def without_bias(self) -> Self:
+        return self.replace(bias=False) if self.bias is None else self
+
     def _draw(self, key: jax.Array, kernel: Shape) -> dict[str, jax.Array]:
         """Kernel and bias for a kernel of shape ``(*window, in, units)``."""
         params = {"kernel": (self.initializer or Matched())(named(key, "kernel"), kernel)}
-        if self.bias:
+        if self.bias is not False:
             params["bias"] = self.bias_initializer(named(key, "bias"), kernel[-1:])
         return params
+
+    def _shifted(self, params: dict[str, jax.Array], y: jax.Array) -> jax.Array:
+        """Outputs with the offset, where there is one."""
+        return y + params["bias"] if "bias" in params else y
 
 
 def output_shape(layer: Layer, params: Params, state: State, shape: Shape) -> Shape:

@@ -1,5 +1,6 @@
 """Norms within an example: mean 0 and variance 1 over chosen axes, the same while training and at inference."""
 
+import math
 from dataclasses import KW_ONLY
 from typing import ClassVar
 
@@ -43,8 +44,9 @@ class ExampleNorm(Layer, abstract=True):
         if not shape:
             raise InputError(f"{self!r}: expects an input of shape (..., features), got ()")
         self.view(shape)
-        params = {"scale": jnp.ones(self.learned(shape))} if self.scale else {}
-        return params | ({"shift": jnp.zeros(self.learned(shape))} if self.shift else {}), ()
+        count = math.prod(self.learned(shape))  # one axis, as an array with two would count as a kernel, which decays
+        params = {"scale": jnp.ones(count)} if self.scale else {}
+        return params | ({"shift": jnp.zeros(count)} if self.shift else {}), ()
 
     def apply(
         self, params: Params, state: State, x: jax.Array, *, key: jax.Array | None = None
@@ -53,7 +55,8 @@ class ExampleNorm(Layer, abstract=True):
         z = x.reshape(len(x), *view)
         z = z - z.mean(axes, keepdims=True) if self.centered else z
         y = (z * jax.lax.rsqrt(jnp.square(z).mean(axes, keepdims=True) + self.epsilon)).reshape(x.shape)
-        return y * params.get("scale", 1.0) + params.get("shift", 0.0), state
+        own = {name: leaf.reshape(self.learned(x.shape[1:])) for name, leaf in params.items()}
+        return y * own.get("scale", 1.0) + own.get("shift", 0.0), state
 
 
 class GroupNorm(ExampleNorm):
@@ -101,6 +104,7 @@ class InstanceNorm(ExampleNorm):
         InputError: by `init`, where an example has no positions, so that every number would become 0.
     """
 
+    centers = True
     formula = "scale (x - mean) / sqrt(var + epsilon) + shift,  moments over positions"
     source = "Ulyanov et al. 2016, equation 3"
     choose = "The contrast of single images should not count: style transfer, generators."

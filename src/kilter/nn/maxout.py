@@ -53,12 +53,15 @@ class Maxout(Weighted):
     def apply(
         self, params: Params, state: State, x: jax.Array, *, key: jax.Array | None = None
     ) -> tuple[jax.Array, State]:
-        y = jnp.dot(x, params["kernel"])
-        y = y + params["bias"] if self.bias else y
+        y = self._shifted(params, jnp.dot(x, params["kernel"]))
         return y.reshape(*y.shape[:-1], self.units, self.pieces).max(-1), state
 
     def followed_by(self, activation: Layer | None) -> Self:
         return self if self.initializer is not None else self.replace(initializer=Matched(self))
+
+    def without_bias(self) -> Self:
+        """Itself: its offsets stand inside the maximum, where no norm takes them off again."""
+        return self
 
     def gain(self) -> Any:
         """1 / sqrt(E[max(z_1, ..., z_pieces)^2]) for independent standard normal z; 1 for one piece and for two."""

@@ -29,11 +29,14 @@ class BatchNorm(Layer):
         shift: whether an offset per feature is learned (starts at 0).
         cumulative: whether the plain mean of all batches so far takes the place of moving averages, whatever the
             momentum (PyTorch's ``momentum=None``).
+        exact: whether `kl.train`, when it is done, puts the mean and unbiased variance of all training rows in place of
+            the averages (`nn.exact_statistics`; the population statistics of algorithm 2).
 
     Shapes: ``(batch, ..., features)`` to the same.
     """
 
     transparent = True
+    centers = True
     formula = "scale (x - mean) / sqrt(var + epsilon) + shift,  moments over batch and positions"
     source = "Ioffe and Szegedy 2015, algorithms 1 and 2"
     choose = "The default in dense and convolutional networks with batches of 16 and more."
@@ -44,6 +47,7 @@ class BatchNorm(Layer):
     scale: bool = option(default=True, kinds=bool)
     shift: bool = option(default=True, kinds=bool)
     cumulative: bool = option(default=False, kinds=bool)
+    exact: bool = option(default=False, kinds=bool)
 
     def init(self, key: jax.Array, shape: Shape) -> tuple[Params, State]:
         if not shape:
@@ -105,6 +109,7 @@ class BatchRenorm(BatchNorm):
         scale: whether a factor per feature is learned (starts at 1).
         shift: whether an offset per feature is learned (starts at 0).
         cumulative: whether the plain mean of all batches so far takes the place of moving averages.
+        exact: whether `kl.train` ends with the moments of all training rows in place of the averages.
 
     Shapes: ``(batch, ..., features)`` to the same.
     """

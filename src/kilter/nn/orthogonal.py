@@ -85,8 +85,8 @@ class DeltaOrthogonal(Initializer):
 class LSUV(Initializer):
     """Layer-sequential unit variance, first half: orthogonal weights, to be scaled on a batch of data.
 
-    The second half needs data: ``params = nn.calibrate.lsuv(net, params, state, x)`` scales each layer to outputs of unit
-    variance. `kl.train` does not call it yet, so that within a recipe this is ``Orthogonal()``.
+    The second half needs data: `kl.train` scales each layer so drawn to outputs of unit variance on training rows; for a
+    net of one's own, ``params = nn.calibrate.lsuv(net, params, state, x)`` does it.
 
     Raises:
         InputError: the shape is no kernel.
@@ -94,7 +94,7 @@ class LSUV(Initializer):
 
     formula = "Q, Q^T Q = 1; then W / sqrt(Var[x W]) layer by layer on a batch"
     source = "Mishkin and Matas 2016, All you need is a good init"
-    choose = "For deep nets with unusual layers, where no formula knows the variance; call nn.calibrate.lsuv."
+    choose = "For deep nets with unusual layers, where no formula knows the variance."
 
     def __call__(self, key: jax.Array, shape: Shape) -> jax.Array:
         check_kernel(self, shape)

@@ -7,7 +7,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from kilter.core.errors import InputError
-from kilter.nn.compose import Chain, Residual
 from kilter.nn.layer import Layer, Params, State
 from kilter.nn.norm import BatchNorm
 
@@ -32,25 +31,24 @@ def exact_statistics(net: Layer, params: Params, state: State, x: Any, batch: in
     """
     if len(x) < 2 or batch < 1:
         raise InputError(f"exact_statistics needs two rows or more and a batch of at least 1, got {len(x)} and {batch}")
-    return _settled(net, params, state, np.asarray(x), batch)[1]
+
+    def settled(layer: Layer, params: Params, state: State, x: Any, key: Any, place: str) -> Any:
+        return _settle(layer, params, state, x, batch)
+
+    return net.visit(settled, params, state, np.asarray(x))[1]
 
 
-def _settled(layer: Layer, params: Params, state: State, x: Any, batch: int) -> tuple[Any, State]:
-    """Outputs for all rows and the state with exact statistics."""
-    if isinstance(layer, Chain):
-        after = []
-        for inner, p, s in zip(layer.layers, params, state, strict=True):
-            x, s = _settled(inner, p, s, x, batch)
-            after.append(s)
-        return x, tuple(after)
-    if isinstance(layer, Residual):
-        found = {name: _settled(inner, params[name], state[name], x, batch) for name, inner in layer.parts()}
-        direct = found["shortcut"][0] if "shortcut" in found else x
-        return direct + found["body"][0], {name: pair[1] for name, pair in found.items()}
+def _settle(layer: Layer, params: Params, state: State, x: Any, batch: int) -> tuple[Params, State, Any]:
+    """Outputs of a layer for all rows, and its state with exact statistics if it is a batch norm."""
     if isinstance(layer, BatchNorm):
         state = state | _moments(x)
-    run = jax.jit(lambda rows: layer.apply(params, state, rows)[0])
-    return np.concatenate([run(x[start : start + batch]) for start in range(0, len(x), batch)]), state
+    blocks = (x[start : start + batch] for start in range(0, len(x), batch))
+    return params, state, np.concatenate([_apply(layer, params, state, rows) for rows in blocks])
+
+
+@jax.jit
+def _apply(layer: Layer, params: Params, state: State, x: jax.Array) -> jax.Array:
+    return layer.apply(params, state, x)[0]
 
 
 def _moments(x: Any) -> dict[str, jax.Array]:

@@ -35,5 +35,8 @@ class Reweighted(Layer, abstract=True):
         own = None if key is None else keys.named(key, "layer")
         return self.layer.apply(params | {"kernel": kernel}, (), x, key=own)[0], state
 
+    def without_bias(self) -> Self:
+        return self.replace(layer=self.layer.without_bias())
+
     def followed_by(self, activation: Layer | None) -> Self:
         return self.replace(layer=self.layer.followed_by(activation))

@@ -5,6 +5,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from kilter.core import trees
+
 Tree = Any
 
 
@@ -30,7 +32,7 @@ def corrected(complement: Any, count: Any) -> Any:
 
 def shrunk(p: Any, share: Any) -> Any:
     """Decoupled weight decay: kernels (two axes or more) lose ``share`` of themselves, biases and norm scales nothing."""
-    return (1.0 - share) * p if jnp.ndim(p) > 1 else p
+    return (1.0 - share) * p if trees.is_kernel(p) else p
 
 
 def unzip(params: Tree, pairs: Tree) -> tuple[Tree, Tree]:

@@ -29,6 +29,8 @@ from kilter.train.step import Parts
 
 # Row numbers of at most this many examples are sent to the device at once; enough to make its calls rare.
 _ORDERED = 1 << 20
+# Training rows, evenly spread, on which layers that ask for LSUV are scaled.
+_CALIBRATED = 256
 # Seconds between looks at the progress and at Ctrl-C, once the speed is known.
 _LOOK = 0.25
 
@@ -151,7 +153,8 @@ class Fleet:
         rows = load_rows(data, *scaling)
         parts = trees.stack([_parts(recipe, data, steps) for recipe in recipes for _ in seeds])
         keys = jax.vmap(jax.random.key)(jnp.array(seeds * len(recipes), jnp.uint32))
-        members = initialize(parts, keys, data.shape, data.validation is not None)
+        spread = rows.train.x[:: max(1, len(data.train) // _CALIBRATED)][:_CALIBRATED]
+        members = initialize(parts, keys, spread, data.shape, data.validation is not None)
         if start is not None:
             members = _from_run(members, start)
         return cls(recipes, seeds, data, parts, rows, scaling, members, keys)

@@ -9,6 +9,9 @@ import jax.numpy as jnp
 
 from kilter.core.keys import named
 from kilter.core.paths import walk
+from kilter.nn import calibrate
+from kilter.nn.initializers import LSUV
+from kilter.nn.layer import Layer
 from kilter.train.epoch import Member, Rows, begin, epoch
 from kilter.train.step import Learner, Parts
 
@@ -46,14 +49,19 @@ def over_members(function: Callable[..., Any], mapping: Mapping) -> Callable[...
 
 
 @partial(jax.jit, static_argnames=("shape", "judged"), compiler_options=_QUICKLY)
-def initialize(parts: Parts, keys: jax.Array, shape: tuple[int, ...], judged: bool) -> Member:
-    """Draw the members of a fleet, each from its own key."""
+def initialize(parts: Parts, keys: jax.Array, x: jax.Array, shape: tuple[int, ...], judged: bool) -> Member:
+    """Draw the members of a fleet, each from its own key; layers that ask for LSUV are scaled on the rows ``x``."""
 
     def draw(parts: Parts, key: jax.Array) -> Member:
         params, state = parts.net.init(named(key, "init"), shape)
+        params = calibrate.asked(parts.net, params, state, x) if _calibrated(parts.net) else params
         return begin(parts, Learner(params, state, parts.optimizer.init(params)), judged)
 
     return jax.vmap(draw)(parts, keys)
+
+
+def _calibrated(net: Layer) -> bool:
+    return any(isinstance(value, LSUV) for _, value in walk(net))
 
 
 @partial(jax.jit, static_argnames=("mapping",), donate_argnames=("members",), compiler_options=_WIDELY)

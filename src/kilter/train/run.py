@@ -1,17 +1,24 @@
 """A run: a trained network with all that is needed to use it and to repeat it."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
 from kilter.core import trees
 from kilter.core.errors import InputError
+from kilter.core.paths import walk
 from kilter.data import arrays
 from kilter.data.dataset import Dataset, Door, Part
 from kilter.data.targets import Target
 from kilter.metrics import Metric, describe, for_task
+from kilter.nn.fold import fold
+from kilter.nn.layer import Layer
+from kilter.nn.norm import BatchNorm
+from kilter.nn.populations import exact_statistics
 from kilter.train import predict
 from kilter.train.check import deciding_metric
 from kilter.train.epoch import Member
@@ -78,6 +85,8 @@ class Run:
         learner = member.learner
         last = (recipe.optimizer.averaged(learner.moments, learner.params), learner.state)
         params, state = member.best or last if judged else last
+        if outcome is not Outcome.DIVERGED and _reestimated(recipe, averaged=last[0] is not learner.params):
+            state = jax.device_get(exact_statistics(recipe.net, params, state, scaling[0].apply(data.train.x)))
         metric = deciding_metric(recipe, data)
         kept = int(member.best_epoch) + 1 if judged else len(history["loss"])
         run = cls(
@@ -166,12 +175,15 @@ class Run:
     def _read(self, x: Array, y: Array | None = None) -> tuple[Array, Array]:
         """Probabilities, or numbers in the target's own unit, of raw inputs; with targets also the loss of each row."""
         scaled = None if y is None else self.targets.apply(y)
-        weights = (self.params, self.state)
+        net, params, state = self._folded
         classes = bool(self.target.classes)
-        read, losses = predict.predictions(
-            self.recipe.net, self.recipe.loss, weights, self.inputs.apply(x), scaled, classes
-        )
+        read, losses = predict.predictions(net, self.recipe.loss, (params, state), self.inputs.apply(x), scaled, classes)
         return self.targets.invert(read), losses
+
+    @cached_property
+    def _folded(self) -> tuple[Layer, Any, Any]:
+        """Network, parameters and state with batch norms folded into the layers in front of them."""
+        return jax.device_get(_fold(self.recipe.net, self.params, self.state))
 
     def _measure(self, part: Part) -> dict[str, float]:
         weights = np.ones(len(part)) if part.weights is None else part.weights.astype(np.float64)
@@ -181,3 +193,15 @@ class Run:
             predictions = predictions.astype(np.float64)
             values = {key: float(metric(predictions, part.y, weights)) for key, metric in metrics.items()}
         return {"loss": float(np.average(losses, weights=weights))} | values
+
+
+_fold = jax.jit(fold)  # in one program rather than one an operation
+
+
+def _reestimated(recipe: Recipe, *, averaged: bool) -> bool:
+    """Whether batch norms get the moments of all training rows: where asked for, and behind averaged weights.
+
+    Moving averages are of the signals that the weights in training gave, not of those that their average gives.
+    """
+    norms = [value for _, value in walk(recipe.net) if isinstance(value, BatchNorm)]
+    return any(averaged or norm.exact for norm in norms)
