@@ -13,6 +13,7 @@ from kilter.optim.decays import Exponential, InverseTime, MultiStep, Step
 from kilter.optim.joined import Join, Warmup
 from kilter.optim.lamb import LAMB
 from kilter.optim.lion import Lion
+from kilter.optim.objective import Objective
 from kilter.optim.optax_adapter import to_optax
 from kilter.optim.optimizer import Optimizer, spanning
 from kilter.optim.per_part import PerPart, Scaled
@@ -93,6 +94,7 @@ __all__ = [
     "Lion",
     "MultiStep",
     "Nadam",
+    "Objective",
     "OneCycle",
     "Optimizer",
     "PerPart",

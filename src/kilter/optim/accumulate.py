@@ -7,10 +7,10 @@ import jax
 from kilter.core.specs import option
 from kilter.optim.moments import zeros_like
 from kilter.optim.optimizer import Tree
-from kilter.optim.wrapper import Wrapper
+from kilter.optim.wrapper import Preceding
 
 
-class Accumulate(Wrapper):
+class Accumulate(Preceding):
     """Every ``every`` steps one update of ``inner`` with the mean of their gradients; between them nothing moves.
 
     The inner optimizer and its schedule count their own updates, one for ``every`` steps; a schedule left open spans the
@@ -26,6 +26,8 @@ class Accumulate(Wrapper):
     source: ClassVar[str] = "common practice; Ott et al. 2018"
     choose: ClassVar[str] = "Where the batch that you want does not fit in memory."
 
+    keeps: ClassVar[bool] = True
+
     every: int = option(default=4, kinds=int, range="[1, inf)")
 
     def init(self, params: Tree) -> Tree:
@@ -36,7 +38,7 @@ class Accumulate(Wrapper):
 
         def full(_: None) -> tuple[Tree, Tree]:
             mean = jax.tree.map(lambda s: s / self.every, total)
-            after, inner = self.inner.update(mean, state["inner"], params, step // self.every)
+            after, inner = self.inner.update(mean, state["inner"], params, self.clock(step))
             return after, {"inner": inner, "sum": zeros_like(total)}
 
         def partial(_: None) -> tuple[Tree, Tree]:
@@ -44,11 +46,8 @@ class Accumulate(Wrapper):
 
         return jax.lax.cond((step + 1) % self.every == 0, full, partial, None)
 
-    def averaged(self, state: Tree, params: Tree) -> Tree:
-        return self.inner.averaged(state["inner"], params)
-
-    def rate(self, step: Any) -> Any:
-        return self.inner.rate(step // self.every)
+    def clock(self, step: Any) -> Any:
+        return step // self.every
 
     def over(self, steps: int) -> Self:
         """A copy whose inner schedules span the ``steps // every`` updates that the inner optimizer makes."""

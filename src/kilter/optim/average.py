@@ -9,10 +9,10 @@ import jax.numpy as jnp
 from kilter.core.specs import number
 from kilter.optim.moments import toward
 from kilter.optim.optimizer import Tree
-from kilter.optim.wrapper import Wrapper
+from kilter.optim.wrapper import Following
 
 
-class Average(Wrapper):
+class Average(Following):
     """a = a + c (p - a) with c = max(1 - decay, 1 / t), t = 1, 2, ... from the update ``start`` on.
 
     The plain mean of all parameters so far until there are 1 / (1 - decay) of them, then their exponential moving average;
@@ -31,6 +31,8 @@ class Average(Wrapper):
     source: ClassVar[str] = "Polyak and Juditsky 1992; Izmailov et al. 2018"
     choose: ClassVar[str] = "To spare the schedule: the average is about as good as a decayed learning rate."
 
+    keeps: ClassVar[bool] = True
+
     decay: float = number(default=0.999, range="[0, 1]", scale="complement", search=(0.9, 0.9999))
     _: KW_ONLY
     start: float = number(default=0.0, range="[0, inf)", unit="updates")
@@ -38,12 +40,11 @@ class Average(Wrapper):
     def init(self, params: Tree) -> Tree:
         return {"inner": self.inner.init(params), "average": jax.tree.map(lambda p: jnp.array(p, copy=True), params)}
 
-    def update(self, grads: Tree, state: Tree, params: Tree, step: Any) -> tuple[Tree, Tree]:
-        params, inner = self.inner.update(grads, state["inner"], params, step)
+    def follow(self, before: Tree, after: Tree, inner: Tree, state: Tree, step: Any) -> tuple[Tree, Tree]:
         count = jnp.maximum(step + 1 - self.start, 1.0)
         share = jnp.maximum(self.complement("decay"), 1.0 / count)
-        average = toward(state["average"], self.inner.averaged(inner, params), share)
-        return params, {"inner": inner, "average": average}
+        average = toward(state["average"], self.inner.averaged(inner, after), share)
+        return after, {"inner": inner, "average": average}
 
     def averaged(self, state: Tree, params: Tree) -> Tree:
         """The average of the parameters; before any update the parameters themselves."""

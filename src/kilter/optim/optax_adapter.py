@@ -29,13 +29,17 @@ def to_optax(optimizer: Optimizer) -> Any:
         optimizer: any; schedules left open need their length first, see `kilter.optim.spanning`.
 
     Raises:
-        InputError: Optax is not installed; from its ``update``, ``params`` are missing.
+        InputError: Optax is not installed; the optimizer needs more than one gradient an update; from its ``update``,
+            ``params`` are missing.
     """
     # Optax is an optional package: `import kilter` must neither need nor load it.
     try:
         import optax
     except ImportError:
         raise InputError("to_optax needs the package optax; install it with pip install optax") from None
+
+    if optimizer.needs != "gradient":
+        raise InputError(f"to_optax({optimizer!r}): it needs more than one gradient an update; use it in kl.train")
 
     def init(params: Any) -> OptaxState:
         return OptaxState(jnp.zeros((), jnp.int32), optimizer.init(params))

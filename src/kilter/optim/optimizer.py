@@ -1,17 +1,31 @@
-"""The contract of an optimizer: a frozen value with two pure methods; its hyper-parameters are leaves."""
+"""The contract of an optimizer: a frozen value with pure methods; its hyper-parameters are leaves."""
 
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
+
+import jax
 
 from kilter.core.specs import number
+from kilter.optim.objective import Objective
 from kilter.optim.schedules import Schedule, value_at
 from kilter.optim.timed import Timed
 
 Tree = Any
+# One gradient, at the parameters; gradients at places of its own choice; or the loss itself, as line searches do.
+Needs = Literal["gradient", "gradients", "objective"]
 Kind = TypeVar("Kind", bound="Optimizer")
 
 
 class Optimizer(Timed, abstract=True):
-    """Base of all optimizers."""
+    """Base of all optimizers.
+
+    The engine calls `minimize`. Most members write `update` alone; those that need more than one gradient write `gradient`
+    or `minimize` and say so in `needs`.
+    """
+
+    @property
+    def needs(self) -> Needs:
+        """What an update asks of the batch: one ``"gradient"``, ``"gradients"`` elsewhere too, or the ``"objective"``."""
+        return "gradient"
 
     def init(self, params: Tree) -> Tree:
         """State before the first update."""
@@ -31,9 +45,27 @@ class Optimizer(Timed, abstract=True):
         """
         raise NotImplementedError
 
+    def gradient(self, objective: Objective, params: Tree, state: Tree, step: Any) -> tuple[Tree, Any]:
+        """The gradient that `update` gets, and what the objective gives beside its value: loss and new state of the net."""
+        (_, aux), grads = jax.value_and_grad(objective, has_aux=True)(params)
+        return grads, aux
+
+    def minimize(self, objective: Objective, params: Tree, state: Tree, step: Any) -> tuple[Tree, Tree, Any]:
+        """One update on one batch: new parameters, new state, and loss and new state of the net before the update."""
+        grads, aux = self.gradient(objective, params, state, step)
+        return *self.update(grads, state, params, step), aux
+
+    def judged(self, state: Tree, loss: Any) -> Tree:
+        """State after an epoch that ended at ``loss``, of the validation rows or, without them, of the training rows."""
+        return state
+
     def rate(self, step: Any) -> Any:
-        """Learning rate of the update after ``step`` updates."""
+        """Learning rate of the update after ``step`` updates, as scheduled."""
         raise NotImplementedError
+
+    def current(self, state: Tree, step: Any) -> Any:
+        """`rate` with what the state has changed in it: the one that the history shows."""
+        return self.rate(step)
 
     def averaged(self, state: Tree, params: Tree) -> Tree:
         """Parameters to evaluate with: averages where the optimizer keeps them, else ``params``."""

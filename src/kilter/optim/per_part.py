@@ -11,7 +11,7 @@ from kilter.core.errors import InputError
 from kilter.core.specs import number, option, part
 from kilter.core.values import Value
 from kilter.optim.optimizer import Optimizer, Tree
-from kilter.optim.wrapper import Wrapper
+from kilter.optim.wrapper import Following
 
 
 class Scaled(Value):
@@ -28,7 +28,7 @@ class Scaled(Value):
     factor: float = number(range="[0, inf)", scale="log", search=(1e-3, 10.0))
 
 
-class PerPart(Wrapper):
+class PerPart(Following):
     """p = p + factor (p' - p), p' the parameters after the inner update: every learning rate times its own factor.
 
     Paths are those of `kilter.core.trees.named`: ``"0.kernel"`` is the kernel of the first layer of a chain, so ``"0"`` its
@@ -66,15 +66,14 @@ class PerPart(Wrapper):
                 raise InputError(f"{scaled!r} matches no parameter; they are {', '.join(names)}")
         return self.inner.init(params)
 
-    def update(self, grads: Tree, state: Tree, params: Tree, step: Any) -> tuple[Tree, Tree]:
-        after, state = self.inner.update(grads, state, params, step)
-        factors = [self._factor(name) for name in trees.named(params)]
-        old, structure = jax.tree.flatten(params)
+    def follow(self, before: Tree, after: Tree, inner: Tree, state: Tree, step: Any) -> tuple[Tree, Tree]:
+        factors = [self._factor(name) for name in trees.named(before)]
+        old, structure = jax.tree.flatten(before)
         new = [
             q if factor is None else p + factor * (q - p)
             for p, q, factor in zip(old, jax.tree.leaves(after), factors, strict=True)
         ]
-        return structure.unflatten(new), state
+        return structure.unflatten(new), inner
 
     def _factor(self, name: str) -> Any:
         return next((scaled.factor for scaled in self.factors if _matches(scaled.pattern, name)), None)

@@ -67,9 +67,10 @@ def epoch(
     """
     first = number * len(order)
     learner, loss = _train(parts, rows.train, member.learner, key, order, first)
-    line = {"loss": loss, "lr": jnp.float32(parts.optimizer.rate(first + len(order) - 1))}
+    line = {"loss": loss, "lr": jnp.float32(parts.optimizer.current(learner.moments, first + len(order) - 1))}
     evaluated = learner._replace(params=parts.optimizer.averaged(learner.moments, learner.params))
     line |= _judge(parts, rows, evaluated)
+    learner = learner._replace(moments=parts.optimizer.judged(learner.moments, line.get("val_loss", loss)))
     after = _close(parts, member, learner, evaluated, line, number)
     running = member.outcome == 0
     after = jax.tree.map(lambda new, old: jnp.where(running, new, old), after, member)

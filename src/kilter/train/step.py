@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from kilter.losses import Loss
 from kilter.metrics import Metric
 from kilter.nn.layer import Layer
+from kilter.optim.objective import Objective
 from kilter.optim.optimizer import Optimizer
 from kilter.train.stopping import EarlyStopping
 
@@ -55,15 +56,13 @@ def step(parts: Parts, learner: Learner, batch: Batch, count: Any, key: jax.Arra
         number: updates made before, from 0.
 
     Returns:
-        The learner after the update, and the loss summed over the rows.
+        The learner after the update, and the loss before it, without penalty, summed over the rows.
     """
-
-    def objective(params: Any) -> tuple[jax.Array, Any]:
-        outputs, state = parts.net.apply(params, learner.state, batch.x, key=key)
-        return weighted_mean(parts.loss(outputs, batch.y), batch.weights, count), state
-
-    (loss, state), grads = jax.value_and_grad(objective, has_aux=True)(learner.params)
-    params, moments = parts.optimizer.update(grads, learner.moments, learner.params, number)
+    objective = Objective(
+        outputs=lambda params: parts.net.apply(params, learner.state, batch.x, key=key),
+        loss=lambda outputs: weighted_mean(parts.loss(outputs, batch.y), batch.weights, count),
+    )
+    params, moments, (loss, state) = parts.optimizer.minimize(objective, learner.params, learner.moments, number)
     return Learner(params, state, moments), loss * count
 
 
