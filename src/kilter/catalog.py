@@ -12,10 +12,13 @@ FAMILIES: dict[str, Iterable[Any]] = {
     "normalization": nn.norms.ALL,
     "dropout": nn.dropouts.ALL,
     "loss": losses.ALL,
+    "penalty": losses.PENALTIES,
+    "constraint": optim.CONSTRAINTS,
     "optimizer": optim.ALL,
     "optimizer wrapper": optim.WRAPPERS,
     "schedule": optim.SCHEDULES,
     "preprocessing": data.PREPROCESSING,
+    "augmentation": data.AUGMENTATIONS,
 }
 
 

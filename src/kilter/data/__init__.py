@@ -1,8 +1,11 @@
 """Data: from arrays, from tables, or shipped; and the preprocessing that goes with a run."""
 
+from kilter.data.augment import Augmentation, Augmentations
 from kilter.data.bending import QuantileNormal, SmoothClip
 from kilter.data.builtin import breast_cancer, diabetes, digits, iris, wine
 from kilter.data.dataset import Dataset, Part, from_arrays
+from kilter.data.image_augment import Crop, Cutout, Flip, Shift
+from kilter.data.mixing import Mixup, Noise
 from kilter.data.preprocess import Preprocess, Steps
 from kilter.data.scaling import ChannelMean, ChannelStandardize, MeanImage, MinMax, Robust, Scale, Standardize
 from kilter.data.table import from_table
@@ -23,20 +26,31 @@ PREPROCESSING: tuple[type[Preprocess], ...] = (
     CholeskyWhitening,
 )
 
+AUGMENTATIONS: tuple[type[Augmentation], ...] = (Shift, Flip, Crop, Cutout, Mixup, Noise)
+
 __all__ = [
+    "AUGMENTATIONS",
     "PREPROCESSING",
+    "Augmentation",
+    "Augmentations",
     "ChannelMean",
     "ChannelStandardize",
     "CholeskyWhitening",
+    "Crop",
+    "Cutout",
     "Dataset",
+    "Flip",
     "MeanImage",
     "MinMax",
+    "Mixup",
+    "Noise",
     "PCAWhitening",
     "Part",
     "Preprocess",
     "QuantileNormal",
     "Robust",
     "Scale",
+    "Shift",
     "SmoothClip",
     "Standardize",
     "Steps",

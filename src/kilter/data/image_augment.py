@@ -45,7 +45,9 @@ class Shift(_OfImages):
     def check(self, shape: tuple[int, ...]) -> None:
         super().check(shape)
         if self.pixels >= min(shape[:2]):
-            raise InputError(f"{self!r}: pixels must be below the side of the images, which are {shape[0]} x {shape[1]}")
+            raise InputError(
+                f"{self!r}: pixels must be below the side of the images, which are {shape[0]} x {shape[1]}"
+            )
 
     def one(self, key: jax.Array, image: jax.Array) -> jax.Array:
         mode = {"zeros": "constant", "edge": "edge", "wrap": "wrap"}[self.border]

@@ -6,6 +6,7 @@ from kilter.losses.focal import Focal
 from kilter.losses.likelihoods import GaussianLikelihood, Poisson
 from kilter.losses.loss import Loss
 from kilter.losses.margins import Hinge
+from kilter.losses.penalties import L1, L2, PENALTIES, ElasticNet, Penalty
 from kilter.losses.probabilities import BinaryCrossEntropy, CategoricalCrossEntropy
 
 ALL: tuple[type[Loss], ...] = (
@@ -27,15 +28,20 @@ ALL: tuple[type[Loss], ...] = (
 __all__ = [
     "ALL",
     "KL",
+    "L1",
+    "L2",
+    "PENALTIES",
     "AbsoluteError",
     "BinaryCrossEntropy",
     "CategoricalCrossEntropy",
     "Distance",
+    "ElasticNet",
     "Focal",
     "GaussianLikelihood",
     "Hinge",
     "Huber",
     "Loss",
+    "Penalty",
     "Poisson",
     "Quantile",
     "SigmoidCrossEntropy",

@@ -5,7 +5,7 @@ from typing import Any, Self
 
 import jax
 
-from kilter.core import keys
+from kilter.core import keys, paths
 from kilter.core.errors import InputError, join, within
 from kilter.core.specs import part
 from kilter.nn.activations import Activation
@@ -65,20 +65,12 @@ class Chain(Layer):
         A bias that was left open is left out where the next layer centers its inputs.
         """
         matched: list[Layer] = []
-        for layer, behind in reversed(list(zip(self.layers, (*self.layers[1:], None), strict=True))):
+        behind = None
+        for layer in reversed(self.layers):
             needed = layer.without_bias() if behind is not None and behind.centers else layer
             matched.append(needed.followed_by(activation))
-            activation = _seen_through(layer, activation)
+            activation, behind = _seen_through(layer, activation), layer
         return type(self)(*reversed(matched))
-
-    def unneeded_biases(self) -> tuple[str, ...]:
-        """Places of the layers whose bias was left open and is left out, as the norm behind would take it off again."""
-        pairs = zip(self.layers, self.layers[1:], strict=False)
-        return tuple(
-            f"layers[{index}]"
-            for index, (layer, behind) in enumerate(pairs)
-            if behind.centers and layer.without_bias() != layer
-        )
 
 
 class Residual(Layer):
@@ -166,6 +158,17 @@ def run(
     """What `Layer.visit` does to run a network as it is."""
     y, state = layer.apply(params, state, x, key=key)
     return params, state, y
+
+
+def unneeded_biases(net: Layer, place: str = "") -> list[str]:
+    """Places of the layers whose bias was left open and is left out, as the norm behind would take it off again."""
+    return [
+        f"{path}.layers[{index}]".lstrip(".")
+        for path, chain in paths.walk(net, place)
+        if isinstance(chain, Chain)
+        for index, (layer, behind) in enumerate(zip(chain.layers, chain.layers[1:], strict=False))
+        if behind.centers and layer.without_bias() != layer
+    ]
 
 
 def last_layer(layer: Layer) -> Layer:

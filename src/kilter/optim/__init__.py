@@ -9,6 +9,7 @@ from kilter.optim.adamax import Adamax
 from kilter.optim.annealing import Cosine, CosineRestarts, Coslog4, FlatCosine, OneCycle, Polynomial
 from kilter.optim.average import Average
 from kilter.optim.clipping import AdaptiveClip, ClipByGlobalNorm, ClipByNorm, ClipByValue
+from kilter.optim.constraints import CONSTRAINTS, Constraint, MaxNorm, NonNegative, UnitNorm
 from kilter.optim.decays import Exponential, InverseTime, MultiStep, Step
 from kilter.optim.joined import Join, Warmup
 from kilter.optim.lamb import LAMB
@@ -67,6 +68,7 @@ SCHEDULES: tuple[type[Schedule], ...] = (
 
 __all__ = [
     "ALL",
+    "CONSTRAINTS",
     "LAMB",
     "SCHEDULES",
     "SGD",
@@ -84,6 +86,7 @@ __all__ = [
     "ClipByNorm",
     "ClipByValue",
     "Constant",
+    "Constraint",
     "Cosine",
     "CosineRestarts",
     "Coslog4",
@@ -92,8 +95,10 @@ __all__ = [
     "InverseTime",
     "Join",
     "Lion",
+    "MaxNorm",
     "MultiStep",
     "Nadam",
+    "NonNegative",
     "Objective",
     "OneCycle",
     "Optimizer",
@@ -105,6 +110,7 @@ __all__ = [
     "Schedule",
     "ScheduleFreeAdam",
     "Step",
+    "UnitNorm",
     "Warmup",
     "Yogi",
     "spanning",

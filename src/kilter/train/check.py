@@ -24,6 +24,9 @@ def check(recipe: Recipe, data: Dataset) -> None:
         raise InputError(f"data must be made by kl.data, such as kl.data.from_arrays(x, y); got {type(data).__name__}")
     _check_outputs(recipe, data)
     _check_targets(recipe, data)
+    if recipe.augment is not None:
+        with within("augment"):
+            recipe.augment.check(data.shape)
     _doubt(recipe)
 
 

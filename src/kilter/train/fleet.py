@@ -108,7 +108,16 @@ def _structure(recipe: Recipe) -> Any:
 
 def _parts(recipe: Recipe, data: Dataset, steps: int) -> Parts:
     optimizer = spanning(recipe.optimizer, steps)
-    return Parts(recipe.net, recipe.loss, optimizer, recipe.stopping, deciding_metric(recipe, data))
+    return Parts(
+        recipe.net,
+        recipe.loss,
+        optimizer,
+        recipe.stopping,
+        deciding_metric(recipe, data),
+        recipe.penalty,
+        recipe.constraint,
+        recipe.augment,
+    )
 
 
 def _from_run(members: Member, start: Run) -> Member:

@@ -4,11 +4,13 @@ from dataclasses import KW_ONLY
 
 from kilter.core.specs import option, part
 from kilter.core.values import Value
+from kilter.data.augment import Augmentation
 from kilter.data.preprocess import Preprocess
 from kilter.data.scaling import Scale
-from kilter.losses import Loss
+from kilter.losses import Loss, Penalty
 from kilter.metrics import Metric
 from kilter.nn.layer import Layer
+from kilter.optim.constraints import Constraint
 from kilter.optim.optimizer import Optimizer
 from kilter.train.stopping import EarlyStopping
 
@@ -26,6 +28,9 @@ class Recipe(Value):
         epochs: passes over the training rows.
         inputs: preprocessing of the inputs, fitted on the training rows.
         targets: preprocessing of targets that are numbers; predictions come back in the target's own unit.
+        penalty: on the size of the weights, added to the loss while training.
+        constraint: where weights are brought back to after every update.
+        augment: how training rows are changed at random in every step, after preprocessing.
         stopping: when to end before all epochs are run; ``None``: never.
         metric: decides which epoch is best; left open, accuracy for classes and R2 for numbers.
 
@@ -47,5 +52,8 @@ class Recipe(Value):
     epochs: int = option(default=20, kinds=int, range="[0, inf)", unit="epochs")
     inputs: Preprocess | None = part(default=None, kinds=Preprocess, optional=True)
     targets: Scale | None = part(default=None, kinds=Scale, optional=True)
+    penalty: Penalty | None = part(default=None, kinds=Penalty, optional=True)
+    constraint: Constraint | None = part(default=None, kinds=Constraint, optional=True)
+    augment: Augmentation | None = part(default=None, kinds=Augmentation, optional=True)
     stopping: EarlyStopping | None = part(default=None, kinds=EarlyStopping, optional=True)
     metric: Metric | None = part(default=None, kinds=Metric, optional=True)

@@ -15,6 +15,7 @@ from kilter.data import arrays
 from kilter.data.dataset import Dataset, Door, Part
 from kilter.data.targets import Target
 from kilter.metrics import Metric, describe, for_task
+from kilter.nn.compose import unneeded_biases
 from kilter.nn.fold import fold
 from kilter.nn.layer import Layer
 from kilter.nn.norm import BatchNorm
@@ -151,11 +152,13 @@ class Run:
         told = {key: value for key, value in self.metrics.items() if key.endswith((self.metric.key, "loss"))}
         metrics = ", ".join(f"{key} {describe(value)}" for key, value in told.items() if "log" not in key)
         epochs = len(self.history["loss"])
+        biases = unneeded_biases(self.recipe.net, "net")
+        left = f"\n  biases left out, as the next layer takes means off: {', '.join(biases)}" if biases else ""
         seconds = f"{self.seconds.get('train', 0.0):.1f} s + {self.seconds.get('compile', 0.0):.1f} s to compile"
         return (
             f"Run({self.title}, seed {self.seed}: {self.metric.key} {describe(self.score)})\n"
             f"  {self.outcome}; {epochs} epochs, best {self.epoch}; {numbers}; {seconds}\n"
-            f"  {metrics}"
+            f"  {metrics}{left}"
         )
 
     def _repr_html_(self) -> str:
@@ -177,7 +180,9 @@ class Run:
         scaled = None if y is None else self.targets.apply(y)
         net, params, state = self._folded
         classes = bool(self.target.classes)
-        read, losses = predict.predictions(net, self.recipe.loss, (params, state), self.inputs.apply(x), scaled, classes)
+        read, losses = predict.predictions(
+            net, self.recipe.loss, (params, state), self.inputs.apply(x), scaled, classes
+        )
         return self.targets.invert(read), losses
 
     @cached_property

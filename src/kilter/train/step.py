@@ -5,9 +5,12 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from kilter.losses import Loss
+from kilter.core.keys import named
+from kilter.data.augment import Augmentation, Mix
+from kilter.losses import Loss, Penalty
 from kilter.metrics import Metric
 from kilter.nn.layer import Layer
+from kilter.optim.constraints import Constraint
 from kilter.optim.objective import Objective
 from kilter.optim.optimizer import Optimizer
 from kilter.train.stopping import EarlyStopping
@@ -21,6 +24,9 @@ class Parts(NamedTuple):
     optimizer: Optimizer
     stopping: EarlyStopping | None
     metric: Metric
+    penalty: Penalty | None = None
+    constraint: Constraint | None = None
+    augment: Augmentation | None = None
 
 
 class Learner(NamedTuple):
@@ -58,12 +64,25 @@ def step(parts: Parts, learner: Learner, batch: Batch, count: Any, key: jax.Arra
     Returns:
         The learner after the update, and the loss before it, without penalty, summed over the rows.
     """
+    x, mix = batch.x, None
+    if parts.augment is not None:
+        x, mix = parts.augment.apply(named(key, "augment"), x)
     objective = Objective(
-        outputs=lambda params: parts.net.apply(params, learner.state, batch.x, key=key),
-        loss=lambda outputs: weighted_mean(parts.loss(outputs, batch.y), batch.weights, count),
+        outputs=lambda params: parts.net.apply(params, learner.state, x, key=key),
+        loss=lambda outputs: weighted_mean(_losses(parts.loss, outputs, batch.y, mix), batch.weights, count),
+        penalty=parts.penalty,
     )
     params, moments, (loss, state) = parts.optimizer.minimize(objective, learner.params, learner.moments, number)
+    if parts.constraint is not None:
+        params = parts.constraint(params)
     return Learner(params, state, moments), loss * count
+
+
+def _losses(loss: Loss, outputs: jax.Array, y: jax.Array, mix: Mix | None) -> jax.Array:
+    """Loss of each row, where rows are mixed of both in their shares."""
+    if mix is None:
+        return loss(outputs, y)
+    return mix.share * loss(outputs, y) + (1.0 - mix.share) * loss(outputs, y[mix.partner])
 
 
 def outputs(net: Layer, params: Any, state: Any, x: jax.Array, block: int = 1024) -> jax.Array:
