@@ -126,7 +126,7 @@ def test_two_mixers_are_refused():
 
 @pytest.mark.parametrize("augmentation", [data.Flip(), data.Shift(), data.Augmentations(data.Crop())], ids=repr)
 def test_images_are_asked_for(augmentation, iris, small_recipe):
-    with pytest.raises(InputError, match="^augment kl.data.* needs images of shape"):
+    with pytest.raises(InputError, match=r"^augment kl.data.* needs images of shape"):
         kl.train(small_recipe.replace(augment=augmentation), iris, progress=False)
     with pytest.raises(InputError, match="pixels must be below the side"):
         data.Shift(6).check((8, 6, 1))

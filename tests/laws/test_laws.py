@@ -129,7 +129,9 @@ def test_adding_a_layer_changes_no_other_layers_weights(case):
     before, after = initial(BASE), initial(nn.Chain(*layers))
     for mine, place in zip((0, 2, 4), places, strict=True):
         # The same draws; a compiler may round the scale of the weights once more.
-        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), before[mine], after[place])
+        # A bias in front of a batch norm is left out.
+        for name in after[place]:
+            np.testing.assert_allclose(before[mine][name], after[place][name], rtol=1e-5, atol=1e-7)
 
 
 def test_equal_layers_draw_different_weights():
@@ -285,7 +287,7 @@ def test_no_epochs_give_the_initial_weights():
     assert 0 <= run.score <= 1
     fresh = jax.jit(lambda k: BASE.init(named(k, "init"), (4,)))(jax.random.key(0))[0]
     # The same draws; a compiler may round the scale of the weights once more.
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), run.params, fresh)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7), run.params, fresh)
 
 
 def test_a_schedule_left_open_spans_the_run():

@@ -49,8 +49,8 @@ class Chain(Layer):
         return x, state
 
     def visit(
-        self, do: Visit, params: Params, state: State, x: jax.Array, *, key: jax.Array | None = None, place: str = ""
-    ) -> tuple[Params, State, jax.Array]:
+        self, do: Visit, params: Params, state: State, x: Any, *, key: jax.Array | None = None, place: str = ""
+    ) -> tuple[Params, State, Any]:
         after = []
         names = _Names()
         for index, (layer, p, s) in enumerate(zip(self.layers, params, state, strict=True)):
@@ -108,8 +108,8 @@ class Residual(Layer):
         return y, state
 
     def visit(
-        self, do: Visit, params: Params, state: State, x: jax.Array, *, key: jax.Array | None = None, place: str = ""
-    ) -> tuple[Params, State, jax.Array]:
+        self, do: Visit, params: Params, state: State, x: Any, *, key: jax.Array | None = None, place: str = ""
+    ) -> tuple[Params, State, Any]:
         found = {}
         for name, layer in self.parts():
             own = None if key is None else keys.named(key, name)
@@ -153,8 +153,8 @@ def _seen_through(layer: Layer, activation: Any) -> Any:
 
 
 def run(
-    layer: Layer, params: Params, state: State, x: jax.Array, key: jax.Array | None, place: str
-) -> tuple[Params, State, jax.Array]:
+    layer: Layer, params: Params, state: State, x: Any, key: jax.Array | None, place: str
+) -> tuple[Params, State, Any]:
     """What `Layer.visit` does to run a network as it is."""
     y, state = layer.apply(params, state, x, key=key)
     return params, state, y

@@ -16,7 +16,7 @@ Shape = tuple[int, ...]
 Params = Any
 State = Any
 # What is done at a layer: (layer, params, state, x, key, place) to (params, state, y).
-Visit = Callable[["Layer", Params, State, jax.Array, jax.Array | None, str], tuple[Params, State, jax.Array]]
+Visit = Callable[["Layer", Params, State, Any, jax.Array | None, str], tuple[Params, State, Any]]
 
 
 class Layer(Value, abstract=True):
@@ -62,8 +62,8 @@ class Layer(Value, abstract=True):
         raise NotImplementedError
 
     def visit(
-        self, do: Visit, params: Params, state: State, x: jax.Array, *, key: jax.Array | None = None, place: str = ""
-    ) -> tuple[Params, State, jax.Array]:
+        self, do: Visit, params: Params, state: State, x: Any, *, key: jax.Array | None = None, place: str = ""
+    ) -> tuple[Params, State, Any]:
         """Run the layer with ``do`` in place of `apply` on every layer inside that holds no other; here, on itself.
 
         Args:

@@ -86,7 +86,8 @@ class Run:
         learner = member.learner
         last = (recipe.optimizer.averaged(learner.moments, learner.params), learner.state)
         params, state = member.best or last if judged else last
-        if outcome is not Outcome.DIVERGED and _reestimated(recipe, averaged=last[0] is not learner.params):
+        measurable = outcome is not Outcome.DIVERGED and len(data.train) > 1
+        if measurable and _reestimated(recipe, averaged=last[0] is not learner.params):
             state = jax.device_get(exact_statistics(recipe.net, params, state, scaling[0].apply(data.train.x)))
         metric = deciding_metric(recipe, data)
         kept = int(member.best_epoch) + 1 if judged else len(history["loss"])
