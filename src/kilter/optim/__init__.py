@@ -11,11 +11,11 @@ from kilter.optim.average import Average
 from kilter.optim.clipping import AdaptiveClip, ClipByGlobalNorm, ClipByNorm, ClipByValue
 from kilter.optim.constraints import CONSTRAINTS, Constraint, MaxNorm, NonNegative, UnitNorm
 from kilter.optim.decays import Exponential, InverseTime, MultiStep, Step
+from kilter.optim.from_optax import FromOptax, Setting
 from kilter.optim.joined import Join, Warmup
 from kilter.optim.lamb import LAMB
 from kilter.optim.lion import Lion
 from kilter.optim.objective import Objective
-from kilter.optim.optax_adapter import to_optax
 from kilter.optim.optimizer import Optimizer, spanning
 from kilter.optim.per_part import PerPart, Scaled
 from kilter.optim.radam import RAdam
@@ -23,6 +23,7 @@ from kilter.optim.rmsprop import RMSProp
 from kilter.optim.schedule_free import ScheduleFreeAdam
 from kilter.optim.schedules import Constant, Schedule
 from kilter.optim.sgd import SGD
+from kilter.optim.to_optax import to_optax
 from kilter.optim.yogi import Yogi
 
 ALL: tuple[type[Optimizer], ...] = (
@@ -92,6 +93,7 @@ __all__ = [
     "Coslog4",
     "Exponential",
     "FlatCosine",
+    "FromOptax",
     "InverseTime",
     "Join",
     "Lion",
@@ -109,6 +111,7 @@ __all__ = [
     "Scaled",
     "Schedule",
     "ScheduleFreeAdam",
+    "Setting",
     "Step",
     "UnitNorm",
     "Warmup",

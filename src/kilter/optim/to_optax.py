@@ -1,8 +1,4 @@
-"""A Kilter optimizer as an Optax transformation.
-
-There is no way back: an Optax transformation is a pair of closures, which neither prints, compares nor saves, so that a
-recipe could not hold it; nor does it tell its learning rate.
-"""
+"""A Kilter optimizer as an Optax transformation; `kilter.optim.from_optax` is the way back."""
 
 from typing import Any, NamedTuple
 
