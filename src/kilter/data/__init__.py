@@ -2,10 +2,13 @@
 
 from kilter.data.augment import Augmentation, Augmentations
 from kilter.data.bending import QuantileNormal, SmoothClip
+from kilter.data.bins import quantile_bins
 from kilter.data.builtin import breast_cancer, diabetes, digits, iris, wine
 from kilter.data.dataset import Dataset, Part, from_arrays
 from kilter.data.image_augment import Crop, Cutout, Flip, Shift
 from kilter.data.mixing import Mixup, Noise
+from kilter.data.onehot import from_one_hot, one_hot
+from kilter.data.only import Only
 from kilter.data.preprocess import Preprocess, Steps
 from kilter.data.scaling import ChannelMean, ChannelStandardize, MeanImage, MinMax, Robust, Scale, Standardize
 from kilter.data.table import from_table
@@ -44,6 +47,7 @@ __all__ = [
     "MinMax",
     "Mixup",
     "Noise",
+    "Only",
     "PCAWhitening",
     "Part",
     "Preprocess",
@@ -61,7 +65,10 @@ __all__ = [
     "diabetes",
     "digits",
     "from_arrays",
+    "from_one_hot",
     "from_table",
     "iris",
+    "one_hot",
+    "quantile_bins",
     "wine",
 ]
