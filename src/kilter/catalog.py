@@ -11,6 +11,7 @@ FAMILIES: dict[str, Iterable[Any]] = {
     "activation": nn.activations.ALL,
     "normalization": nn.norms.ALL,
     "dropout": nn.dropouts.ALL,
+    "recurrent": nn.recurrents.ALL,
     "loss": losses.ALL,
     "optimizer": optim.ALL,
     "optimizer wrapper": optim.WRAPPERS,

@@ -1,6 +1,6 @@
 """Network parts: layers, activations and initializers."""
 
-from kilter.nn import activations, calibrate, dropouts, initializers, norms
+from kilter.nn import activations, calibrate, dropouts, initializers, norms, recurrents
 from kilter.nn.activations import (
     CELU,
     ELU,
@@ -32,6 +32,8 @@ from kilter.nn.activations import (
     Tanh,
     ThresholdedReLU,
 )
+from kilter.nn.bidirectional import Bidirectional
+from kilter.nn.cells import GRU, LSTM, MGU, SimpleRNN
 from kilter.nn.compose import Chain, Residual
 from kilter.nn.conv import Conv
 from kilter.nn.dense import Dense
@@ -42,6 +44,7 @@ from kilter.nn.layer_norms import GroupNorm, InstanceNorm, LayerNorm, RMSNorm
 from kilter.nn.norm import BatchNorm, BatchRenorm
 from kilter.nn.pool import AvgPool, MaxPool
 from kilter.nn.populations import exact_statistics
+from kilter.nn.recurrent import Recurrent
 from kilter.nn.reshape import Flatten
 from kilter.nn.response_norm import LocalResponseNorm
 from kilter.nn.weight_norms import SpectralNorm, WeightNorm
@@ -52,12 +55,16 @@ __all__ = [
     "GEGLU",
     "GELU",
     "GLU",
+    "GRU",
+    "LSTM",
+    "MGU",
     "SELU",
     "Activation",
     "AlphaDropout",
     "AvgPool",
     "BatchNorm",
     "BatchRenorm",
+    "Bidirectional",
     "Chain",
     "Conv",
     "Dense",
@@ -85,9 +92,11 @@ __all__ = [
     "RReLU",
     "ReLU",
     "ReLU6",
+    "Recurrent",
     "Residual",
     "SiLU",
     "Sigmoid",
+    "SimpleRNN",
     "Softmax",
     "Softplus",
     "Softsign",
@@ -107,4 +116,5 @@ __all__ = [
     "fold",
     "initializers",
     "norms",
+    "recurrents",
 ]
