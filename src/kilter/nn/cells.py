@@ -73,8 +73,8 @@ class LSTM(Gated):
     """c_t = f c_{t-1} + i tanh(g), h_t = o tanh(c_t); the gates i, f, o are sigmoids of x_t W + h_{t-1} U + b, as g is not.
 
     Columns of W, U and b are i, f, o, g. (PyTorch and Keras: i, f, g, o.) Hochreiter and Schmidhuber 1997, with the forget
-    gate of Gers et al. 2000. With a norm, (i, f, o, g) are of norm(x_t W) + norm(h_{t-1} U) + b and h_t = o tanh(norm(c_t)),
-    the first two over all four blocks together: Ba et al. 2016, supplementary material.
+    gate of Gers et al. 2000. With a norm, (i, f, o, g) are of norm(x_t W) + norm(h_{t-1} U) + b, each norm over all four
+    blocks together, and h_t = o tanh(norm(c_t)): Ba et al. 2016, supplementary material.
 
     Args:
         units: size of h and c.
