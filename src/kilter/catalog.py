@@ -12,6 +12,7 @@ FAMILIES: dict[str, Iterable[Any]] = {
     "activation": nn.activations.ALL,
     "normalization": nn.norms.ALL,
     "dropout": nn.dropouts.ALL,
+    "recurrent": nn.recurrents.ALL,
     "loss": losses.ALL,
     "penalty": losses.PENALTIES,
     "constraint": optim.CONSTRAINTS,

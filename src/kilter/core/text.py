@@ -43,4 +43,8 @@ def _arguments(value: Any) -> Iterator[tuple[str, Any]]:
 
 def _is_default(entry: Any, item: Any) -> bool:
     default = entry.default if entry.default_factory is MISSING else entry.default_factory()
-    return default is not MISSING and type(default) is type(item) and default == item
+    if default is MISSING or type(default) is not type(item):
+        return False
+    if hasattr(item, "_specs"):  # the numbers of a part may be tracers, which have no truth value to compare by
+        return source(default) == source(item)
+    return default == item

@@ -1,6 +1,7 @@
 """Network parts: layers, activations and initializers."""
 
 from kilter.nn import activations, calibrate, dropouts, initializers, layers, norms
+from kilter.nn import activations, calibrate, dropouts, initializers, norms, recurrents
 from kilter.nn.activations import (
     CELU,
     ELU,
@@ -35,6 +36,8 @@ from kilter.nn.activations import (
 )
 from kilter.nn.attention import MultiHeadAttention
 from kilter.nn.columns import Concatenate, Select
+from kilter.nn.bidirectional import Bidirectional
+from kilter.nn.cells import GRU, LSTM, MGU, SimpleRNN
 from kilter.nn.compose import Chain, Residual
 from kilter.nn.conv import Conv
 from kilter.nn.conv_transpose import ConvTranspose
@@ -52,6 +55,7 @@ from kilter.nn.piecewise import Bins, PiecewiseLinearEmbedding
 from kilter.nn.pool import AvgPool, MaxPool
 from kilter.nn.populations import exact_statistics
 from kilter.nn.positions import PositionEmbedding, PositionEncoding
+from kilter.nn.recurrent import Recurrent
 from kilter.nn.reshape import Flatten
 from kilter.nn.response_norm import LocalResponseNorm
 from kilter.nn.scale import Scale
@@ -64,6 +68,9 @@ __all__ = [
     "GEGLU",
     "GELU",
     "GLU",
+    "GRU",
+    "LSTM",
+    "MGU",
     "SELU",
     "Activation",
     "AlphaDropout",
@@ -71,6 +78,7 @@ __all__ = [
     "BatchNorm",
     "BatchRenorm",
     "Bins",
+    "Bidirectional",
     "Chain",
     "Concatenate",
     "Conv",
@@ -111,11 +119,13 @@ __all__ = [
     "RReLU",
     "ReLU",
     "ReLU6",
+    "Recurrent",
     "Residual",
     "Scale",
     "Select",
     "SiLU",
     "Sigmoid",
+    "SimpleRNN",
     "Softmax",
     "Softplus",
     "Softsign",
@@ -137,4 +147,5 @@ __all__ = [
     "initializers",
     "layers",
     "norms",
+    "recurrents",
 ]
