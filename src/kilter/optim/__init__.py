@@ -12,14 +12,19 @@ from kilter.optim.clipping import AdaptiveClip, ClipByGlobalNorm, ClipByNorm, Cl
 from kilter.optim.constraints import CONSTRAINTS, Constraint, MaxNorm, NonNegative, UnitNorm
 from kilter.optim.decays import Exponential, InverseTime, MultiStep, Step
 from kilter.optim.from_optax import FromOptax, Setting
+from kilter.optim.decays import Exponential, Geometric, InverseTime, MultiStep, Step
+from kilter.optim.gauss_newton import GaussNewton
 from kilter.optim.joined import Join, Warmup
 from kilter.optim.lamb import LAMB
+from kilter.optim.lbfgs import LBFGS
 from kilter.optim.lion import Lion
 from kilter.optim.objective import Objective
 from kilter.optim.optimizer import Optimizer, spanning
 from kilter.optim.per_part import PerPart, Scaled
+from kilter.optim.plateau import ReduceOnPlateau
 from kilter.optim.radam import RAdam
 from kilter.optim.rmsprop import RMSProp
+from kilter.optim.sam import SAM
 from kilter.optim.schedule_free import ScheduleFreeAdam
 from kilter.optim.schedules import Constant, Schedule
 from kilter.optim.sgd import SGD
@@ -41,6 +46,8 @@ ALL: tuple[type[Optimizer], ...] = (
     LAMB,
     Adafactor,
     ScheduleFreeAdam,
+    LBFGS,
+    GaussNewton,
 )
 WRAPPERS: tuple[type[Optimizer], ...] = (
     ClipByValue,
@@ -50,12 +57,15 @@ WRAPPERS: tuple[type[Optimizer], ...] = (
     Average,
     Accumulate,
     PerPart,
+    SAM,
+    ReduceOnPlateau,
 )
 SCHEDULES: tuple[type[Schedule], ...] = (
     Constant,
     Step,
     MultiStep,
     Exponential,
+    Geometric,
     InverseTime,
     Polynomial,
     Cosine,
@@ -71,6 +81,8 @@ __all__ = [
     "ALL",
     "CONSTRAINTS",
     "LAMB",
+    "LBFGS",
+    "SAM",
     "SCHEDULES",
     "SGD",
     "WRAPPERS",
@@ -94,6 +106,8 @@ __all__ = [
     "Exponential",
     "FlatCosine",
     "FromOptax",
+    "GaussNewton",
+    "Geometric",
     "InverseTime",
     "Join",
     "Lion",
@@ -108,6 +122,7 @@ __all__ = [
     "Polynomial",
     "RAdam",
     "RMSProp",
+    "ReduceOnPlateau",
     "Scaled",
     "Schedule",
     "ScheduleFreeAdam",
