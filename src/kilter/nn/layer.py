@@ -27,11 +27,15 @@ class Layer(Value, abstract=True):
             in front looks past it for the activation that it should be matched to.
         centers: whether the mean over the batch or over positions is taken off each feature, so that an offset added right
             in front has no effect.
+        draws: whether a key makes the layer draw at random.
+        adapts: whether a key makes it follow the batch, or moves the averages that it keeps.
     """
 
     home: ClassVar[str] = "nn"
     transparent: ClassVar[bool] = False
     centers: ClassVar[bool] = False
+    draws: ClassVar[bool] = False
+    adapts: ClassVar[bool] = False
 
     def init(self, key: jax.Array, shape: Shape) -> tuple[Params, State]:
         """Draw parameters and make the starting state.
