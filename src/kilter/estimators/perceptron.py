@@ -93,7 +93,7 @@ class PerceptronClassifier(ClassifierMixin, KilterEstimator):
         return self
 
     def decision_function(self, X: Any) -> Array:
-        """w x + b: ``(rows,)``, above zero for the second class, or of several classes ``(rows, classes)``."""
+        """W x + b: ``(rows,)``, above zero for the second class, or of several classes ``(rows, classes)``."""
         scores = self._inputs(X) @ self.coef_.T + self.intercept_
         return scores[:, 0] if len(self.classes_) == 2 else scores
 

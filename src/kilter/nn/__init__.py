@@ -1,7 +1,6 @@
 """Network parts: layers, activations and initializers."""
 
-from kilter.nn import activations, calibrate, dropouts, initializers, layers, norms
-from kilter.nn import activations, calibrate, dropouts, initializers, norms, recurrents
+from kilter.nn import activations, calibrate, dropouts, initializers, layers, norms, recurrents
 from kilter.nn.activations import (
     CELU,
     ELU,
@@ -35,9 +34,9 @@ from kilter.nn.activations import (
     ThresholdedReLU,
 )
 from kilter.nn.attention import MultiHeadAttention
-from kilter.nn.columns import Concatenate, Select
 from kilter.nn.bidirectional import Bidirectional
 from kilter.nn.cells import GRU, LSTM, MGU, SimpleRNN
+from kilter.nn.columns import Concatenate, Select
 from kilter.nn.compose import Chain, Residual
 from kilter.nn.conv import Conv
 from kilter.nn.conv_transpose import ConvTranspose
@@ -77,8 +76,8 @@ __all__ = [
     "AvgPool",
     "BatchNorm",
     "BatchRenorm",
-    "Bins",
     "Bidirectional",
+    "Bins",
     "Chain",
     "Concatenate",
     "Conv",

@@ -10,9 +10,8 @@ from kilter.optim.annealing import Cosine, CosineRestarts, Coslog4, FlatCosine, 
 from kilter.optim.average import Average
 from kilter.optim.clipping import AdaptiveClip, ClipByGlobalNorm, ClipByNorm, ClipByValue
 from kilter.optim.constraints import CONSTRAINTS, Constraint, MaxNorm, NonNegative, UnitNorm
-from kilter.optim.decays import Exponential, InverseTime, MultiStep, Step
-from kilter.optim.from_optax import FromOptax, Setting
 from kilter.optim.decays import Exponential, Geometric, InverseTime, MultiStep, Step
+from kilter.optim.from_optax import FromOptax, Setting
 from kilter.optim.gauss_newton import GaussNewton
 from kilter.optim.joined import Join, Warmup
 from kilter.optim.lamb import LAMB

@@ -2,8 +2,8 @@
 
 from kilter.train.fleet import train, train_fleet
 from kilter.train.outcome import Outcome
-from kilter.train.range_test import RangeTest, lr_range_test
 from kilter.train.prediction import Prediction
+from kilter.train.range_test import RangeTest, lr_range_test
 from kilter.train.recipe import Recipe
 from kilter.train.run import Run
 from kilter.train.stopping import EarlyStopping

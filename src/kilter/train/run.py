@@ -223,14 +223,9 @@ class Run:
         return jax.device_get(_fold(self.recipe.net, self.params, self.state))
 
     def _measure(self, part: Part) -> dict[str, float]:
-<<<<<<< HEAD
-        weights = np.ones(len(part)) if part.weights is None else part.weights.astype(np.float64)
-        predictions, losses = self._read(part.x, part.y)
-        metrics = {metric.key: metric for metric in (*for_task(self.target.task), self.metric)}
-        with np.errstate(all="ignore"):  # predictions of a diverged run may be anything
-            predictions = predictions.astype(np.float64)
-            values = {key: float(metric(predictions, part.y, weights)) for key, metric in metrics.items()}
-        return {"loss": float(np.average(losses, weights=weights))} | values
+        read, _, losses = self._read(part.x, part.y)
+        loss = {"loss": float(np.average(losses, weights=scores.weights_of(part)))}
+        return loss | scores.scores(read, part, self.target.task, self.metric)
 
 
 _fold = jax.jit(fold)  # in one program rather than one an operation
@@ -243,8 +238,3 @@ def _reestimated(recipe: Recipe, *, averaged: bool) -> bool:
     """
     norms = [value for _, value in walk(recipe.net) if isinstance(value, BatchNorm)]
     return any(averaged or norm.exact for norm in norms)
-=======
-        read, _, losses = self._read(part.x, part.y)
-        loss = {"loss": float(np.average(losses, weights=scores.weights_of(part)))}
-        return loss | scores.scores(read, part, self.target.task, self.metric)
->>>>>>> 68ee9f011dff04529a9579241d7d0186fc30f4c0
