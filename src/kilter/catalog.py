@@ -7,6 +7,7 @@ from typing import Any
 from kilter import data, losses, nn, optim
 
 FAMILIES: dict[str, Iterable[Any]] = {
+    "layer": nn.layers.ALL,
     "initializer": nn.initializers.ALL,
     "activation": nn.activations.ALL,
     "normalization": nn.norms.ALL,

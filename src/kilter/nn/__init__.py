@@ -1,6 +1,6 @@
 """Network parts: layers, activations and initializers."""
 
-from kilter.nn import activations, calibrate, dropouts, initializers, norms
+from kilter.nn import activations, calibrate, dropouts, initializers, layers, norms
 from kilter.nn.activations import (
     CELU,
     ELU,
@@ -18,6 +18,7 @@ from kilter.nn.activations import (
     LogSoftmax,
     Maxout,
     Mish,
+    Parametric,
     PReLU,
     ReLU,
     ReLU6,
@@ -32,18 +33,29 @@ from kilter.nn.activations import (
     Tanh,
     ThresholdedReLU,
 )
+from kilter.nn.attention import MultiHeadAttention
+from kilter.nn.columns import Concatenate, Select
 from kilter.nn.compose import Chain, Residual
 from kilter.nn.conv import Conv
+from kilter.nn.conv_transpose import ConvTranspose
 from kilter.nn.dense import Dense
+from kilter.nn.depthwise import DepthwiseConv
 from kilter.nn.dropout import AlphaDropout, DropConnect, Dropout, GaussianDropout, SpatialDropout, StochasticDepth
+from kilter.nn.embedding import Embedding, OneHot
 from kilter.nn.fold import fold
+from kilter.nn.global_pool import GlobalAvgPool, GlobalMaxPool
 from kilter.nn.layer import Layer, Weighted
 from kilter.nn.layer_norms import GroupNorm, InstanceNorm, LayerNorm, RMSNorm
 from kilter.nn.norm import BatchNorm, BatchRenorm
+from kilter.nn.periodic import PeriodicEmbedding
+from kilter.nn.piecewise import Bins, PiecewiseLinearEmbedding
 from kilter.nn.pool import AvgPool, MaxPool
 from kilter.nn.populations import exact_statistics
+from kilter.nn.positions import PositionEmbedding, PositionEncoding
 from kilter.nn.reshape import Flatten
 from kilter.nn.response_norm import LocalResponseNorm
+from kilter.nn.scale import Scale
+from kilter.nn.transformer import TransformerBlock
 from kilter.nn.weight_norms import SpectralNorm, WeightNorm
 
 __all__ = [
@@ -58,14 +70,21 @@ __all__ = [
     "AvgPool",
     "BatchNorm",
     "BatchRenorm",
+    "Bins",
     "Chain",
+    "Concatenate",
     "Conv",
+    "ConvTranspose",
     "Dense",
+    "DepthwiseConv",
     "DropConnect",
     "Dropout",
+    "Embedding",
     "Exponential",
     "Flatten",
     "GaussianDropout",
+    "GlobalAvgPool",
+    "GlobalMaxPool",
     "GroupNorm",
     "HardSigmoid",
     "HardSwish",
@@ -80,12 +99,21 @@ __all__ = [
     "MaxPool",
     "Maxout",
     "Mish",
+    "MultiHeadAttention",
+    "OneHot",
     "PReLU",
+    "Parametric",
+    "PeriodicEmbedding",
+    "PiecewiseLinearEmbedding",
+    "PositionEmbedding",
+    "PositionEncoding",
     "RMSNorm",
     "RReLU",
     "ReLU",
     "ReLU6",
     "Residual",
+    "Scale",
+    "Select",
     "SiLU",
     "Sigmoid",
     "Softmax",
@@ -98,6 +126,7 @@ __all__ = [
     "Swish",
     "Tanh",
     "ThresholdedReLU",
+    "TransformerBlock",
     "WeightNorm",
     "Weighted",
     "activations",
@@ -106,5 +135,6 @@ __all__ = [
     "exact_statistics",
     "fold",
     "initializers",
+    "layers",
     "norms",
 ]

@@ -5,6 +5,7 @@ from kilter.nn.exponentials import CELU, ELU, SELU, Exponential
 from kilter.nn.gated import GEGLU, GLU, SwiGLU
 from kilter.nn.learned import PReLU, RReLU
 from kilter.nn.maxout import Maxout
+from kilter.nn.parametric import Parametric
 from kilter.nn.rectifiers import Identity, LeakyReLU, ReLU, ReLU6, ThresholdedReLU
 from kilter.nn.sigmoids import HardSigmoid, HardTanh, Sigmoid, Softsign, Tanh
 from kilter.nn.smooth import GELU, HardSwish, Mish, SiLU, Softplus, Swish
@@ -13,7 +14,7 @@ from kilter.nn.softmaxes import LogSoftmax, Softmax
 ALL: tuple[type[Activation], ...] = (
     *(Identity, ReLU, LeakyReLU, PReLU, RReLU, ReLU6, ThresholdedReLU),
     *(Tanh, Sigmoid, Softsign, HardTanh, HardSigmoid),
-    *(ELU, CELU, SELU, Exponential),
+    *(ELU, CELU, SELU, Exponential, Parametric),
     *(GELU, SiLU, Swish, Mish, HardSwish, Softplus),
     *(Softmax, LogSoftmax, GLU, GEGLU, SwiGLU),
 )
@@ -39,6 +40,7 @@ __all__ = [
     "Maxout",
     "Mish",
     "PReLU",
+    "Parametric",
     "RReLU",
     "ReLU",
     "ReLU6",

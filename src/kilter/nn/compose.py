@@ -23,6 +23,10 @@ class Chain(Layer):
     nn.Chain(nn.Dense(64), nn.ReLU(), nn.Dense(10))
     """
 
+    formula = "layers[-1](... layers[0](x))"
+    source = "composition"
+    choose = "For every network: it passes the signal on and matches weights to the activations behind them."
+
     layers: tuple[Layer, ...] = part(kinds=Layer, many=True)
 
     def __init__(self, *layers: Layer) -> None:
@@ -66,6 +70,10 @@ class Residual(Layer):
         body: what is added to the input; its output must have the shape of the shortcut's.
         shortcut: layer on the shortcut where shapes differ, such as a ``Conv`` with window 1; left open, the identity.
     """
+
+    formula = "shortcut(x) + body(x)"
+    source = "He, Zhang, Ren and Sun 2016, Deep Residual Learning, equation 1"
+    choose = "Networks of more than about five layers with weights: gradients go by the shortcut."
 
     body: Layer = part(kinds=Layer)
     shortcut: Layer | None = part(default=None, kinds=Layer, optional=True)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from kilter.core.errors import InputError
 from kilter.core.specs import option
 from kilter.nn.convolve import Pads, convolve, plain
+from kilter.nn.depthwise import depthwise
 from kilter.nn.layer import Params, Shape, State, Weighted
 from kilter.nn.window import Padding, Size, pads, sizes
 
@@ -37,6 +38,10 @@ class Conv(Weighted):
     >>> layer.apply(params, state, jnp.ones((4, 28, 28, 1)))[0].shape
     (4, 14, 14, 8)
     """
+
+    formula = "y[p] = sum_q x[stride p + q - padding] W[q] + b"
+    source = "LeCun et al. 1989; LeCun et al. 1998, section 2"
+    choose = "Images and sequences, where a pattern means the same wherever it stands."
 
     units: int = option(kinds=int, range="[1, inf)")
     window: Size = option(default=3, kinds=(int, tuple), range="[1, inf)")
@@ -71,6 +76,8 @@ class Conv(Weighted):
         return (y + params["bias"] if self.bias else y), state
 
     def _convolve(self, x: jax.Array, kernel: jax.Array, stride: Shape, padding: Pads) -> jax.Array:
+        if self.groups == x.shape[-1] > 1:
+            return depthwise(x, kernel, stride, padding)
         if self.groups > 1 or jax.default_backend() != "cpu":
             return plain(x, kernel, stride, padding, self.groups)
         if any(max(both) >= size for both, size in zip(padding, kernel.shape, strict=False)):

@@ -47,6 +47,38 @@ def _backward(
 convolve.defvjp(_forward, _backward)
 
 
+def plain_transposed(x: jax.Array, kernel: jax.Array, stride: Pair, padding: Pads, space: Pair) -> jax.Array:
+    """The gradient of `plain` in its input: ``x`` (batch, height, width, in) spread over ``space`` by ``kernel``.
+
+    ``kernel`` is (height, width, in, out); ``stride`` and ``padding`` are those of the convolution that it undoes.
+    """
+    return _input_gradient(x, kernel.swapaxes(2, 3), stride, padding, space)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
+def transposed(x: jax.Array, kernel: jax.Array, stride: Pair, padding: Pads, space: Pair) -> jax.Array:
+    """The same as `plain_transposed`; its gradients, those of `convolve` with parts changed, are fast inside loops."""
+    return plain_transposed(x, kernel, stride, padding, space)
+
+
+def _forward_transposed(
+    x: jax.Array, kernel: jax.Array, stride: Pair, padding: Pads, space: Pair
+) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+    return plain_transposed(x, kernel, stride, padding, space), (x, kernel)
+
+
+def _backward_transposed(
+    stride: Pair, padding: Pads, space: Pair, saved: tuple[jax.Array, jax.Array], dy: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    x, kernel = saved
+    turned = kernel.swapaxes(2, 3)
+    by_kernel = _kernel_gradient(dy, x, turned, stride, padding).swapaxes(2, 3)
+    return plain(dy, turned, stride, padding), by_kernel
+
+
+transposed.defvjp(_forward_transposed, _backward_transposed)
+
+
 def _input_gradient(dy: jax.Array, kernel: jax.Array, stride: Pair, padding: Pads, space: tuple[int, ...]) -> jax.Array:
     """Convolve the dilated output gradient with the kernel flipped in space and its channels swapped."""
     flipped = kernel[::-1, ::-1].swapaxes(2, 3)

@@ -26,6 +26,10 @@ class Dense(Weighted):
     (2, 3)
     """
 
+    formula = "x W + b"
+    source = "Rosenblatt 1958; Rumelhart, Hinton and Williams 1986"
+    choose = "Rows of features, and the last layer of nearly every network."
+
     units: int = option(kinds=int, range="[1, inf)")
 
     def init(self, key: jax.Array, shape: Shape) -> tuple[Params, State]:

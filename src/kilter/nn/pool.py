@@ -74,6 +74,10 @@ class MaxPool(_Pool):
         padding: ``"valid"`` (whole windows only), ``"same"``, or numbers of positions added at both ends.
     """
 
+    formula = "max over the window of x"
+    source = "Weng et al. 1992 (Cresceptron); Scherer, Müller and Behnke 2010"
+    choose = "Between convolutions, where it counts that a pattern is there, not quite where."
+
     def apply(
         self, params: Params, state: State, x: jax.Array, *, key: jax.Array | None = None
     ) -> tuple[jax.Array, State]:
@@ -88,6 +92,10 @@ class AvgPool(_Pool):
         stride: step between windows; the window itself when left open.
         padding: ``"valid"`` (whole windows only), ``"same"``, or numbers of positions added at both ends.
     """
+
+    formula = "mean over the window of x"
+    source = "LeCun et al. 1989; LeCun et al. 1998, section 2"
+    choose = "Where all of a window counts alike: smooth signals, and the shortcuts of residual nets."
 
     def apply(
         self, params: Params, state: State, x: jax.Array, *, key: jax.Array | None = None

@@ -9,6 +9,9 @@ class Flatten(Layer):
     """All axes of an example in one: ``(batch, *shape)`` to ``(batch, features)``."""
 
     transparent = True
+    formula = "x.reshape(batch, -1)"
+    source = "common practice"
+    choose = "Between convolutions and dense layers, where positions should keep weights of their own."
 
     def apply(
         self, params: Params, state: State, x: jax.Array, *, key: jax.Array | None = None
