@@ -1,8 +1,11 @@
 """Data: from arrays, from tables, or shipped; and the preprocessing that goes with a run."""
 
 from kilter.data.bending import QuantileNormal, SmoothClip
+from kilter.data.bins import quantile_bins
 from kilter.data.builtin import breast_cancer, diabetes, digits, iris, wine
 from kilter.data.dataset import Dataset, Part, from_arrays
+from kilter.data.onehot import from_one_hot, one_hot
+from kilter.data.only import Only
 from kilter.data.preprocess import Preprocess, Steps
 from kilter.data.scaling import ChannelMean, ChannelStandardize, MeanImage, MinMax, Robust, Scale, Standardize
 from kilter.data.table import from_table
@@ -31,6 +34,7 @@ __all__ = [
     "Dataset",
     "MeanImage",
     "MinMax",
+    "Only",
     "PCAWhitening",
     "Part",
     "Preprocess",
@@ -47,7 +51,10 @@ __all__ = [
     "diabetes",
     "digits",
     "from_arrays",
+    "from_one_hot",
     "from_table",
     "iris",
+    "one_hot",
+    "quantile_bins",
     "wine",
 ]

@@ -10,6 +10,7 @@ from kilter.data import arrays, cells
 from kilter.data.arrays import Array
 from kilter.data.columns import Choice, choose
 from kilter.data.dataset import Dataset, Part
+from kilter.data.encoders import Category, Code, Encoder
 from kilter.data.reading import Table, read
 from kilter.data.split import split
 from kilter.data.table_door import TableDoor
@@ -17,8 +18,12 @@ from kilter.data.table_target import Outcomes, outcomes
 from kilter.data.targets import learn
 
 
-def assemble(source: Any, target: Any, held: dict[str, Any], seed: int, task: str | None, weights: Any) -> Dataset:
+def assemble(
+    source: Any, target: Any, held: dict[str, Any], seed: int, task: str | None, weights: Any, categories: str
+) -> Dataset:
     """Do what `kilter.data.from_table` says."""
+    if categories not in ("one_hot", "codes"):
+        raise InputError(f"categories must be 'one_hot' or 'codes', got {categories!r}")
     target, weights = _name(target), weights.strip() if isinstance(weights, str) else weights
     table, own = read(source, "source"), {part: read(given, part) for part, given in held.items() if _is_table(given)}
     known = {part: outcomes(each, target, task) for part, each in {"train": table, **own}.items()}
@@ -27,14 +32,15 @@ def assemble(source: Any, target: Any, held: dict[str, Any], seed: int, task: st
     ys = {part: learned.encode(each.values, f"target {target!r}") for part, each in known.items()}
     shares = {part: share for part, share in held.items() if part not in own}
     rows = split(len(ys["train"]), shares, seed, ys["train"] if learned.task == "classes" else None)
-    door, choices = _learned(columns, rows["train"], table.place)
+    door, choices = _learned(columns, rows["train"], table.place, categories == "codes")
     whole = Part(door.encode(columns), ys["train"], _weights(table, weights, known["train"].kept))
     parts = {part: whole.take(found) for part, found in rows.items() if len(found)}
     parts |= {part: Part(_entered(door, each, part, known[part]), ys[part]) for part, each in own.items()}
     _warn([each.note for each in known.values()] + [choice.note for choice in choices if choice.doubt])
     notes = tuple(each.note for each in (*known.values(), *choices) if each.note)
+    codes = door.categories if any(door.categories) else ()
     held_out = parts.get("validation"), parts.get("test")
-    return Dataset(parts["train"], *held_out, learned, door, door.names, table.title, notes)
+    return Dataset(parts["train"], *held_out, learned, door, door.names, table.title, notes, codes)
 
 
 def _entered(door: TableDoor, table: Table, part: str, found: Outcomes) -> Array:
@@ -88,10 +94,17 @@ def _columns(table: Table, apart: set[str], found: Outcomes) -> dict[str, Any]:
     return table.columns(names, found.kept)
 
 
-def _learned(columns: dict[str, Any], rows: Array, place: str) -> tuple[TableDoor, list[Choice]]:
+def _learned(columns: dict[str, Any], rows: Array, place: str, codes: bool) -> tuple[TableDoor, list[Choice]]:
     choices = [choose(name, column, rows) for name, column in columns.items()]
-    encoders = tuple(choice.encoder for choice in choices if choice.encoder)
+    encoders = tuple(_coded(choice.encoder) if codes else choice.encoder for choice in choices if choice.encoder)
     if not encoders:
         notes = "; ".join(choice.note for choice in choices[:3] if choice.note)
         raise InputError(f"{place} has no columns to learn from: {notes}")
     return TableDoor(encoders), choices
+
+
+def _coded(encoder: Encoder) -> Encoder:
+    """Categories as codes rather than as features of zeros and ones."""
+    if not isinstance(encoder, Category):
+        return encoder
+    return Code(encoder.name, encoder.gaps, encoder.levels, encoder.rest)

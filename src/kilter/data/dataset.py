@@ -49,6 +49,9 @@ class Dataset:
         door: how new rows come in; None for plain arrays.
         names: names of the features, or empty.
         title: what the data is called.
+        notes: what was left out or guessed.
+        categories: for each feature the number of categories that its codes 0, 1, ... stand for, 0 where it is no code;
+            empty where there are no codes. -1 stands for a value that the training rows did not have.
     """
 
     train: Part
@@ -59,6 +62,7 @@ class Dataset:
     names: tuple[str, ...] = ()
     title: str = "data"
     notes: tuple[str, ...] = field(default=())
+    categories: tuple[int, ...] = ()
 
     @property
     def shape(self) -> tuple[int, ...]:

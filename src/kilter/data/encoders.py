@@ -46,6 +46,11 @@ class Encoder:
             values = np.column_stack([values, self._missing(column)])
         return values.astype(np.float32)
 
+    @property
+    def categories(self) -> tuple[int, ...]:
+        """For each feature the number of its codes, 0 where it is no code."""
+        return (0,) * len(self.features)
+
     def to_dict(self) -> dict[str, Any]:
         return {"kind": self.kind, **asdict(self)}
 
@@ -96,14 +101,41 @@ class Category(Encoder):
         return (*own, f"{self.name}=(other)") if self.rest else own
 
     def _values(self, column: Any) -> Array:
-        texts = cells.texts(column, self.name)
-        found = pc.index_in(texts, value_set=pa.array(self.levels, pa.large_string()))
-        other = pc.if_else(pc.is_null(texts), -1, len(self.levels))
-        index = pc.coalesce(found, other.cast(pa.int32())).to_numpy(zero_copy_only=False)
-        return index[:, None] == np.arange(len(self.levels) + self.rest)
+        return self._index(column)[:, None] == np.arange(len(self.levels) + self.rest)
 
     def _missing(self, column: Any) -> Array:
         return _nulls(cells.texts(column, self.name))
+
+    def _index(self, column: Any) -> Array:
+        """Number of each value's level, that of all levels for other values, -1 where it is missing."""
+        texts = cells.texts(column, self.name)
+        found = pc.index_in(texts, value_set=pa.array(self.levels, pa.large_string()))
+        other = pc.if_else(pc.is_null(texts), -1, len(self.levels))
+        return pc.coalesce(found, other.cast(pa.int32())).to_numpy(zero_copy_only=False)
+
+
+@dataclass(frozen=True)
+class Code(Category):
+    """One feature: the number of the value's level, then one for all others where ``rest``, then one for ``gaps``.
+
+    What the training rows did not have, an unknown value or a missing one, is -1.
+    """
+
+    kind: ClassVar[str] = "code"
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        return (self.name,)
+
+    @property
+    def categories(self) -> tuple[int, ...]:
+        return (len(self.levels) + self.rest + self.gaps,)
+
+    def encode(self, column: Any) -> Array:
+        index, levels = self._index(column), len(self.levels)
+        other, missing = levels if self.rest else -1, levels + self.rest if self.gaps else -1
+        codes = np.where(index == levels, other, np.where(index < 0, missing, index))
+        return codes[:, None].astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -176,7 +208,7 @@ def parts_of(moments: Array) -> dict[str, Array]:
     return found
 
 
-ALL: tuple[type[Encoder], ...] = (Number, Category, Text, Time)
+ALL: tuple[type[Encoder], ...] = (Number, Category, Code, Text, Time)
 
 
 def encoder_from_dict(facts: dict[str, Any]) -> Encoder:

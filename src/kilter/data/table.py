@@ -17,6 +17,7 @@ def from_table(
     seed: int = 0,
     task: str | None = None,
     weights: Any = None,
+    categories: str = "one_hot",
 ) -> Dataset:
     """Make a dataset of a table; every column but the target becomes features.
 
@@ -35,6 +36,9 @@ def from_table(
         seed: of the split; classes keep their shares in every part.
         task: ``"classes"``, ``"labels"`` or ``"numbers"``; guessed from the target where it is left open.
         weights: weight of each example in the training loss: name of a column, or one number a row.
+        categories: ``"one_hot"``, or ``"codes"``: one feature a column of categories, with the number of the value, as
+            `kilter.nn.Embedding` takes it. ``.categories`` then says how many each feature has; scale the others alone, by
+            ``inputs=kl.data.Only(columns, kl.data.Standardize())``.
 
     Raises:
         FileError: a file that is not there, empty, ragged, not UTF-8, or corrupt.
@@ -47,7 +51,9 @@ def from_table(
     Dataset(table: train 4 rows; inputs (4,); numbers)
     >>> data.names
     ('age', 'age is missing', 'sex=f', 'sex=m')
+    >>> from_table(wages, "wage", validation=0, categories="codes").categories
+    (0, 0, 2)
     """
     from kilter.data.assemble import assemble  # reads by pyarrow, which importing kilter shall not pay for
 
-    return assemble(source, target, {"validation": validation, "test": test}, seed, task, weights)
+    return assemble(source, target, {"validation": validation, "test": test}, seed, task, weights, categories)

@@ -32,6 +32,11 @@ class TableDoor:
         """Names of the features."""
         return unique(feature for encoder in self.encoders for feature in encoder.features)
 
+    @property
+    def categories(self) -> tuple[int, ...]:
+        """For each feature the number of its codes, 0 where it is no code."""
+        return tuple(count for encoder in self.encoders for count in encoder.categories)
+
     def enter(self, x: Any) -> Array:
         """New rows as float32 ``(rows, features)``.
 
