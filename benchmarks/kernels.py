@@ -1,4 +1,4 @@
-"""What our own forms of three operations gain: forward and gradients inside a loop, against XLA's own, in turns.
+"""What our own forms of six operations gain: forward and gradients inside a loop, against XLA's own, in turns.
 
 python benchmarks/kernels.py             # the shapes of the benchmarks
 python benchmarks/kernels.py --quick     # a smoke test
@@ -14,7 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from kilter import nn
-from kilter.nn.convolve import convolve, plain
+from kilter.nn.convolve import convolve, plain, plain_transposed, transposed
+from kilter.nn.depthwise import depthwise
 from kilter.nn.product import product
 
 Operation = Callable[..., jax.Array]
@@ -25,6 +26,24 @@ def reshaped_pool(x: jax.Array) -> jax.Array:
     """Windows of two by two as axes of their own, and the largest over them."""
     batch, height, width, channels = x.shape
     return x.reshape(batch, height // 2, 2, width // 2, 2, channels).max((2, 4))
+
+
+def grouped(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """A depthwise convolution as XLA has it."""
+    return plain(x, kernel, (1, 1), PADDING, x.shape[-1])
+
+
+def shifted(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """A depthwise convolution as a sum of shifted inputs."""
+    return depthwise(x, kernel, (1, 1), PADDING)
+
+
+def embeddings(categories: int, rows: int) -> tuple[Operation, Operation]:
+    """Rows of a table by their codes, and as a product with one-hot rows."""
+    layer = nn.Embedding(categories, 1)
+    codes = jnp.asarray(np.random.default_rng(0).integers(0, categories, rows), jnp.float32)
+    hot = nn.OneHot(categories).apply((), (), codes)[0]
+    return lambda table: layer.apply({"table": table}, (), codes)[0], lambda table: hot @ table
 
 
 def looped(operation: Operation, updates: int) -> Callable[..., Any]:
@@ -67,6 +86,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for shape, kernel in (((batch, 28, 28, 1), (3, 3, 1, 32)), ((batch, 14, 14, 32), (3, 3, 32, 64))):
         ours, theirs = (lambda x, k, form=form: form(x, k, (1, 1), PADDING) for form in (convolve, plain))
         compare(f"convolution, {shape} to {kernel[-1]}", ours, theirs, (shape, kernel), updates)
+    for shape in ((batch, 14, 14, 64), (batch // 4, 28, 28, 32)):
+        compare(f"depthwise convolution, {shape}", shifted, grouped, (shape, (3, 3, 1, shape[-1])), updates)
+    for shape, kernel in (((batch // 2, 7, 7, 64), (4, 4, 64, 32)), ((batch // 2, 14, 14, 32), (4, 4, 32, 16))):
+        frame = (2, 2), PADDING, (2 * shape[1], 2 * shape[2])
+        ours, theirs = (
+            lambda x, k, form=form, frame=frame: form(x, k, *frame) for form in (transposed, plain_transposed)
+        )
+        compare(f"transposed convolution, {shape} to {kernel[-1]}", ours, theirs, (shape, kernel), updates)
+    for categories, size, rows in ((12, 8, 2 * batch), (256, 16, 2 * batch), (1000, 64, 25 * batch)):
+        name = f"embedding, {rows} rows, {categories} to {size}"
+        compare(f"{name} (one-hot)", *embeddings(categories, rows), ((categories, size),), 10 * updates)
 
 
 if __name__ == "__main__":

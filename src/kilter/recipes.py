@@ -3,6 +3,7 @@
 import math
 
 from kilter import losses, nn, optim
+from kilter.core.errors import InputError
 from kilter.data.dataset import Dataset
 from kilter.data.scaling import Standardize
 from kilter.losses import Loss
@@ -20,10 +21,15 @@ def tabular(data: Dataset, *, epochs: int | None = None) -> Recipe:
         data: whose target decides on loss and outputs, and whose number of rows on width, batch size and epochs.
         epochs: passes over the training rows; left open, as many as make about 3000 updates, from 20 to 200.
 
+    Raises:
+        InputError: the data holds codes of categories, which a dense layer cannot read.
+
     >>> import kilter as kl
     >>> tabular(kl.data.iris()).net.layers[-1]
     nn.Dense(3)
     """
+    if data.categories:
+        raise InputError("tabular: the data holds codes of categories; make it with categories='one_hot'")
     rows = len(data.train)
     width = 64 if rows < 1000 else 128 if rows < 10_000 else 256
     batch = min(256, max(16, 2 ** round(math.log2(rows / 25))))

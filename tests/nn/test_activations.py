@@ -27,6 +27,7 @@ OTHERS = [
     nn.CELU(0.5),
     nn.GELU(approximate=True),
     nn.Swish(2.0),
+    nn.Parametric(start=0.5),
 ]
 CASES = [*(kind() for kind in nn.activations.ALL), *OTHERS]
 ELEMENTWISE = [case for case in CASES if case.elementwise]
@@ -60,6 +61,7 @@ WITNESSES = {
     nn.CELU: lambda f, x: tf.celu(x, f.alpha),
     nn.SELU: lambda f, x: tf.selu(x),
     nn.Exponential: lambda f, x: torch.exp(x),
+    nn.Parametric: lambda f, x: (1 - f.start) * x + f.start * tf.selu(x),
     nn.GELU: lambda f, x: tf.gelu(x, approximate="tanh" if f.approximate else "none"),
     nn.SiLU: lambda f, x: tf.silu(x),
     nn.Swish: lambda f, x: x * torch.sigmoid(f.beta * x),
@@ -170,6 +172,8 @@ def test_bounds_hold_and_are_reached(f):
     low, high = f.bounds
     assert y.min() >= np.float32(low)
     assert y.max() <= np.float32(high)
+    if isinstance(f, nn.Parametric):  # whose bounds hold for all strengths that it may learn
+        return
     for bound, reached in ((low, y.min()), (high, y.max())):
         assert abs(reached - bound) < 1e-3 if np.isfinite(bound) else abs(reached) > 50
 
@@ -298,6 +302,21 @@ def test_prelu_learns_a_slope_per_channel():
     assert nn.PReLU(0.3).init(KEY, (8, 8, 5))[0]["slope"].tolist() == pytest.approx([0.3] * 5)
     with pytest.raises(InputError, match=r"expects an input of shape \(..., channels\), got \(\)"):
         nn.PReLU().init(KEY, ())
+
+
+def test_parametric_learns_a_strength_per_channel():
+    f, params = nn.Parametric(nn.Mish(), 0.3), {"alpha": jnp.array([0.3, -0.5, 0.0, 1.0])}
+    x, alpha = (torch.tensor(np.array(a), requires_grad=True) for a in (GRID, params["alpha"]))
+    y = x + alpha * (tf.mish(x) - x)
+    (y**2).sum().backward()
+    ours = jax.grad(lambda p: (f.apply(p, (), GRID)[0] ** 2).sum())(params)
+    np.testing.assert_allclose(f.apply(params, (), GRID)[0], y.detach().numpy(), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(ours["alpha"], alpha.grad.numpy(), rtol=1e-4)
+    assert f.init(KEY, (8, 5))[0]["alpha"].tolist() == pytest.approx([0.3] * 5)
+    prelu = nn.PReLU().apply({"slope": 1 - params["alpha"]}, (), GRID)[0]
+    np.testing.assert_allclose(nn.Parametric(nn.ReLU()).apply(params, (), GRID)[0], prelu, rtol=1e-6, atol=1e-7)
+    with pytest.raises(InputError, match=r"expects an input of shape \(..., channels\), got \(\)"):
+        f.init(KEY, ())
 
 
 def test_rrelu_draws_slopes_while_training():

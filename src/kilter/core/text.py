@@ -43,8 +43,13 @@ def _arguments(value: Any) -> Iterator[tuple[str, Any]]:
 
 def _is_default(entry: Any, item: Any) -> bool:
     default = entry.default if entry.default_factory is MISSING else entry.default_factory()
-    if default is MISSING or type(default) is not type(item):
+    return default is not MISSING and _equal(default, item)
+
+
+def _equal(a: Any, b: Any) -> bool:
+    """Whether two fields are equal; those of a value that is traced are not, and must not be compared."""
+    if type(a) is not type(b):
         return False
-    if hasattr(item, "_specs"):  # the numbers of a part may be tracers, which have no truth value to compare by
-        return source(default) == source(item)
-    return default == item
+    if hasattr(a, "_specs"):
+        return all(_equal(getattr(a, name), getattr(b, name)) for name in a._specs)
+    return a == b

@@ -20,8 +20,8 @@ class ConvTranspose(Weighted):
     same window, stride and padding. PyTorch's ``ConvTranspose1d`` and ``2d``, whose kernel is ``(in, out, *window)``, with
     ``output_padding`` as ``"same"`` needs it; Keras' ``"valid"`` is longer where the stride is longer than the window.
 
-    On a CPU inside a loop, gradients are those of `kilter.nn.convolve`: XLA's own took 16 to 43 times as long for 64
-    images of 7 x 7 x 64 to 14 x 14 x 32 and like ones (``benchmarks/kernels.py``).
+    On a CPU inside a loop, gradients are those of `kilter.nn.convolve`: XLA's own took 17 to 43 times as long for 64
+    images of 7 x 7 x 64 to 14 x 14 x 32 and like ones (two cores; ``benchmarks/kernels.py``).
 
     Args:
         units: number of output channels.

@@ -47,8 +47,8 @@ class Embedding(Layer):
     zeros, without gradient. Anything else that is no code, at least ``categories`` or a fraction, gives NaN, so that it is
     found: PyTorch raises there, Keras and JAX may read another row.
 
-    The gradient adds rows of dy into the table. A product with one-hot rows took 6 times as long for a table of 12 x 8,
-    and 200 times for 1000 x 64 (forward and gradient, inside a loop, two cores; ``benchmarks/kernels.py``).
+    The gradient adds rows of dy into the table. A product with one-hot rows took 3 times as long for a table of 12 x 8,
+    and 120 times for 1000 x 64 (forward and gradient, inside a loop, two cores; ``benchmarks/kernels.py``).
 
     Args:
         categories: number of codes.
