@@ -7,9 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from kilter.core import keys
-from kilter.core.errors import InputError, within
+from kilter.core.errors import InputError, join, within
 from kilter.core.specs import option, part
-from kilter.nn.layer import Layer, Params, Shape, State, output_shape
+from kilter.nn.compose import run
+from kilter.nn.layer import Layer, Params, Shape, State, Visit, output_shape
 
 
 class Select(Layer):
@@ -94,13 +95,19 @@ class Concatenate(Layer):
     def apply(
         self, params: Params, state: State, x: jax.Array, *, key: jax.Array | None = None
     ) -> tuple[jax.Array, State]:
-        outputs, after = [], []
+        _, state, y = self.visit(run, params, state, x, key=key)
+        return y, state
+
+    def visit(
+        self, do: Visit, params: Params, state: State, x: Any, *, key: jax.Array | None = None, place: str = ""
+    ) -> tuple[Params, State, Any]:
+        branches = []
         for index, (layer, p, s) in enumerate(zip(self.layers, params, state, strict=True)):
-            own = None if key is None else keys.named(key, f"layers[{index}]")
-            y, s = layer.apply(p, s, x, key=own)
-            outputs.append(y)
-            after.append(s)
-        return jnp.concatenate(outputs, -1), tuple(after)
+            name = f"layers[{index}]"
+            own = None if key is None else keys.named(key, name)
+            branches.append(layer.visit(do, p, s, x, key=own, place=join(place, name)))
+        params, state, outputs = zip(*branches, strict=True)
+        return params, state, jnp.concatenate(outputs, -1)
 
     def followed_by(self, activation: Layer | None) -> Self:
         return type(self)(*(layer.followed_by(activation) for layer in self.layers))

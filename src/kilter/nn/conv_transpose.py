@@ -29,7 +29,7 @@ class ConvTranspose(Weighted):
         stride: step between the places to which neighboring inputs are spread.
         padding: ``"same"`` (length times stride positions, the odd one cut off behind, as in Keras), ``"valid"``
             ((length - 1) * stride + window), or numbers below the window, cut off at both ends.
-        bias: whether b is learned.
+        bias: whether b is learned; left open, unless a norm right behind takes the mean off again.
         initializer: how W, of shape ``(*window, in, units)``, is drawn; left open, it is matched to the activation that
             follows, and larger by the root of the stride, as each output sees but every stride-th position of the window.
         bias_initializer: how b, of shape ``(units,)``, is drawn.
@@ -77,7 +77,7 @@ class ConvTranspose(Weighted):
             y = _spread(x[:, None], kernel[None], (1, *stride), ((0, 0), *padding), (1, *space))[:, 0]
         else:
             y = _spread(x, kernel, stride, padding, space)
-        return (y + params["bias"] if self.bias else y), state
+        return self._shifted(params, y), state
 
     def _frame(self, given: Shape) -> tuple[Shape, Shape, Pads, Shape]:
         """Window, stride, padding and the lengths of the output, by spatial axis."""

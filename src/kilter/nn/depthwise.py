@@ -36,7 +36,7 @@ class DepthwiseConv(Weighted):
         multiplier: number of outputs of each channel.
         stride: step between positions.
         padding: ``"same"``, ``"valid"`` or numbers, as in `Conv`.
-        bias: whether b is learned.
+        bias: whether b is learned; left open, unless a norm right behind takes the mean off again.
         initializer: how W, of shape ``(*window, 1, channels * multiplier)``, is drawn; left open, it is matched to the
             activation that follows.
         bias_initializer: how b, of shape ``(channels * multiplier,)``, is drawn.
@@ -83,7 +83,7 @@ class DepthwiseConv(Weighted):
             y = depthwise(x[:, None], kernel[None], (1, *stride), ((0, 0), *padding))[:, 0]
         else:
             y = depthwise(x, kernel, stride, padding)
-        return (y + params["bias"] if self.bias else y), state
+        return self._shifted(params, y), state
 
 
 def depthwise(x: jax.Array, kernel: jax.Array, stride: Shape, padding: Pads) -> jax.Array:

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from kilter.core.errors import InputError
 from kilter.core.specs import number
 from kilter.nn.layer import Layer, Params, Shape, State
+from kilter.nn.steps import real_steps
 
 
 class _GlobalPool(Layer, abstract=True):
@@ -25,7 +26,7 @@ class _GlobalPool(Layer, abstract=True):
     def _positions(self, x: jax.Array) -> tuple[jax.Array, Any]:
         """All positions in one axis, and where they count: everywhere, or a mask ``(batch, positions, 1)``."""
         x = x.reshape(len(x), -1, x.shape[-1])
-        return x, True if self.padding is None else (x != self.padding).any(-1, keepdims=True)
+        return x, True if self.padding is None else real_steps(x, self.padding)[..., None]
 
 
 class GlobalAvgPool(_GlobalPool):

@@ -18,6 +18,7 @@ from kilter.nn.layer import Layer, Params, Shape, State
 from kilter.nn.layer_norms import ExampleNorm
 from kilter.nn.over_time import Carry, over_time, saved
 from kilter.nn.product import product
+from kilter.nn.steps import real_steps
 
 Blocks = tuple[int, ...]
 Recur = Callable[..., jax.Array]
@@ -149,7 +150,7 @@ class Recurrent(Layer, abstract=True):
     ) -> tuple[jax.Array, State]:
         x, real = x.swapaxes(0, 1), None
         if self.padding is not None:
-            real = (x != self.padding).any(-1, keepdims=True)
+            real = real_steps(x, self.padding)[..., None]
             x = jnp.where(real, x, 0.0)  # a norm of large numbers may overflow, and zero times inf is no gradient
         kept = self._kept("inputs", self.dropout, key, x.shape)
         sums = self._sums(params, _dropped(x, kept, self.dropout))
