@@ -66,7 +66,7 @@ def fit(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", kl.DoubtWarning)  # they stand in the notes, which are printed
         data = kl.data.from_table(table, target=target, validation=validation, test=test, seed=seed)
-    chosen = kl.recipes.tabular(data, epochs=epochs) if given is None else given
+    chosen = kl.recipes.suited(data, epochs=epochs) if given is None else given
     if given is not None and epochs is not None:
         chosen = chosen.replace(epochs=epochs)
     _train(chosen, data, seed, folder)
@@ -102,7 +102,7 @@ def demo(
 ) -> None:
     """Train a network on handwritten digits that ship with scikit-learn and write a page to open."""
     data = kl.data.digits(seed=seed)
-    recipe = kl.recipes.tabular(data)
+    recipe = kl.recipes.suited(data)
     _train(recipe, data, seed, out_dir)
 
 

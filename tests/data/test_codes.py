@@ -56,7 +56,7 @@ def test_a_table_without_categories_has_no_codes():
     with pytest.raises(InputError, match="categories must be 'one_hot' or 'codes', got 'code'"):
         kl.data.from_table(table(), "wage", categories="code")
     with pytest.raises(InputError, match="make it with categories='one_hot'"):
-        kl.recipes.tabular(coded({"kind": ["a", "b"] * 10, "y": list(range(20))}))
+        kl.recipes.plain(coded({"kind": ["a", "b"] * 10, "y": list(range(20))}))
 
 
 def test_an_embedding_learns_from_a_table_and_meets_unknown_values(tmp_path):

@@ -1,6 +1,7 @@
 """What both estimators share: parameters, one training, and what is kept of it."""
 
 import warnings
+from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
@@ -49,7 +50,7 @@ class KilterEstimator(BaseEstimator):
         random_state: Any = None,
         verbose: bool = False,
         warm_start: bool = False,
-        recipe: Recipe | None = None,
+        recipe: Recipe | Callable[[Dataset], Recipe] | None = None,
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -77,13 +78,14 @@ class KilterEstimator(BaseEstimator):
             train, held = self._hold_out(train, target, seed)
         params = self.get_params(deep=False)
         train = merge(train, params)
-        recipe = build(params, loss, outputs, len(train))
+        recipe = build(params, loss, outputs, self._dataset(train, held, target))
         last = self._last(recipe) if self.warm_start else None
         return self._keep(self._train(recipe, train, held, target, seed, last))
 
     def _partial_fit(self, train: Part, target: Target, loss: Loss, outputs: int, first: bool) -> Self:
         """One pass over the rows from the last weights."""
-        recipe = onward.one_pass(build(self.get_params(deep=False), loss, outputs, len(train)))
+        data = self._dataset(train, None, target)
+        recipe = onward.one_pass(build(self.get_params(deep=False), loss, outputs, data))
         last = None if first else self._last(recipe)
         if not first and last is None:
             raise InputError("partial_fit goes on from the last weights, but the network asked for has other shapes")
@@ -94,9 +96,12 @@ class KilterEstimator(BaseEstimator):
         return self
 
     def _train(self, recipe: Recipe, rows: Part, held: Part | None, target: Target, seed: int, last: Run | None) -> Run:
-        names = tuple(map(str, getattr(self, "feature_names_in_", ())))
-        data = Dataset(rows, held, None, target, names=names, title="arrays")
+        data = self._dataset(rows, held, target)
         return train(recipe, data, seed=seed, start=last, progress=bool(self.verbose))
+
+    def _dataset(self, rows: Part, held: Part | None, target: Target) -> Dataset:
+        names = tuple(map(str, getattr(self, "feature_names_in_", ())))
+        return Dataset(rows, held, None, target, names=names, title="arrays")
 
     def _hold_out(self, rows: Part, target: Target, seed: int) -> tuple[Part, Part]:
         classes = rows.y if target.task == "classes" else None

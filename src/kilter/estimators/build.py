@@ -18,20 +18,21 @@ _RATES = {"adam": 0.01, "sgd": 0.05}
 _BLANK = nn.initializers.Zeros()
 
 
-def build(params: dict[str, Any], loss: Loss, outputs: int, rows: int) -> Recipe:
+def build(params: dict[str, Any], loss: Loss, outputs: int, sets: data.Dataset) -> Recipe:
     """The recipe that an estimator's parameters stand for.
 
     Args:
         params: as `get_params` gives them.
         loss: of the task.
         outputs: of the network.
-        rows: to train on.
+        sets: to train on.
 
     Raises:
         InputError: a parameter that cannot be used.
     """
     if params["recipe"] is not None:
-        return _own(params["recipe"])
+        return _own(params["recipe"], sets)
+    rows = len(sets.train)
     batch = _auto(params, "batch_size", batch_size(rows))
     batch = min(batch, rows) if isinstance(batch, int) else batch
     epochs = _auto(params, "max_epochs", max_epochs(rows, batch))
@@ -108,9 +109,10 @@ def _scheduled(rate: Any, schedule: Any) -> Any:
     return optim.Cosine(rate) if schedule == "cosine" else rate
 
 
-def _own(recipe: Any) -> Recipe:
+def _own(given: Any, sets: data.Dataset) -> Recipe:
+    recipe = given(sets) if callable(given) else given
     if not isinstance(recipe, Recipe):
-        raise InputError(f"recipe must be a kl.Recipe or None, got {type(recipe).__name__}")
+        raise InputError(f"recipe must be a kl.Recipe, a function that makes one of data, or None, got {given!r}")
     return recipe
 
 

@@ -1,5 +1,6 @@
 """The classifier."""
 
+from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
@@ -8,7 +9,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from kilter.core.errors import InputError
-from kilter.data import Part, Target, arrays
+from kilter.data import Dataset, Part, Target, arrays
 from kilter.estimators import weights
 from kilter.estimators.base import Array, KilterEstimator, float32, pair
 from kilter.losses import SoftmaxCrossEntropy
@@ -38,7 +39,8 @@ class KilterClassifier(ClassifierMixin, KilterEstimator):
         random_state: seed of weights, order of rows, dropout and held-out rows.
         verbose: show a progress line, where standard error is a terminal.
         warm_start: go on from the weights of the last fit, and on the scale of its inputs, where shapes and classes agree.
-        recipe: a whole `kilter.Recipe`, which overrides all of the above but ``early_stopping``'s held-out rows,
+        recipe: a whole `kilter.Recipe`, or a function that makes one of data, such as `kilter.recipes.tabular`; it
+            overrides all of the above but ``early_stopping``'s held-out rows,
             ``random_state``, ``verbose`` and ``warm_start``.
         class_weight: ``None``, ``"balanced"``, or weights by class; times ``sample_weight``.
 
@@ -79,7 +81,7 @@ class KilterClassifier(ClassifierMixin, KilterEstimator):
         random_state: Any = None,
         verbose: bool = False,
         warm_start: bool = False,
-        recipe: Recipe | None = None,
+        recipe: Recipe | Callable[[Dataset], Recipe] | None = None,
         class_weight: Any = None,
     ) -> None:
         super().__init__(

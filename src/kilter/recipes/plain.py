@@ -1,4 +1,4 @@
-"""Recipes that are a sound start for a kind of data."""
+"""The plain network for tables."""
 
 import math
 
@@ -14,8 +14,8 @@ from kilter.train.stopping import EarlyStopping
 _UPDATES = 3000
 
 
-def tabular(data: Dataset, *, epochs: int | None = None) -> Recipe:
-    """A network for rows of numbers: two hidden layers with batch norm and dropout, Adam on a cosine, early stopping.
+def plain(data: Dataset, *, epochs: int | None = None) -> Recipe:
+    """A plain network for rows of numbers: two hidden layers with batch norm and dropout, Adam on a cosine, early stopping.
 
     Args:
         data: whose target decides on loss and outputs, and whose number of rows on width, batch size and epochs.
@@ -25,17 +25,19 @@ def tabular(data: Dataset, *, epochs: int | None = None) -> Recipe:
         InputError: the data holds codes of categories, which a dense layer cannot read.
 
     >>> import kilter as kl
-    >>> tabular(kl.data.iris()).net.layers[-1]
+    >>> plain(kl.data.iris()).net.layers[-1]
     nn.Dense(3)
     """
     if data.categories:
-        raise InputError("tabular: the data holds codes of categories; make it with categories='one_hot'")
+        raise InputError(
+            "plain: the data holds codes of categories; make it with categories='one_hot', or take tabular"
+        )
     rows = len(data.train)
     width = 64 if rows < 1000 else 128 if rows < 10_000 else 256
     batch = min(256, max(16, 2 ** round(math.log2(rows / 25))))
     if epochs is None:
         epochs = min(200, max(20, round(_UPDATES * batch / rows)))
-    loss = _loss(data)
+    loss = usual_loss(data)
     flatten = (nn.Flatten(),) if len(data.shape) > 1 else ()
     hidden = [layer for _ in range(2) for layer in (nn.Dense(width), nn.BatchNorm(), nn.ReLU(), nn.Dropout(0.2))]
     return Recipe(
@@ -62,7 +64,8 @@ def weight_decay(rows: int) -> float:
     return min(3.0, 80.0 / rows**0.5)
 
 
-def _loss(data: Dataset) -> Loss:
+def usual_loss(data: Dataset) -> Loss:
+    """The loss for the task of the data."""
     kinds = {
         "classes": losses.SoftmaxCrossEntropy,
         "labels": losses.SigmoidCrossEntropy,
