@@ -20,6 +20,7 @@ CASES = {
     optim.Step: (optim.Step(0.3, 20, factor=0.5), 0.3, 0.3 * 0.5**5),
     optim.MultiStep: (optim.MultiStep(0.3, (0.29, 0.58), steps=100), 0.3, 0.003),
     optim.Exponential: (optim.Exponential(0.3, 50), 0.3, 0.003),
+    optim.Geometric: (optim.Geometric(0.3, 0.1, steps=100), 0.3, 0.03),
     optim.InverseTime: (optim.InverseTime(0.3, 25), 0.3, 0.06),
     optim.Polynomial: (optim.Polynomial(0.3, 0.1, power=2.0, steps=100), 0.3, 0.03),
     optim.Cosine: (optim.Cosine(0.3, 0.1, steps=100), 0.3, 0.03),
@@ -103,6 +104,7 @@ def test_json_and_print_round_trip(kind):
 OPEN = [
     optim.MultiStep(0.1),
     optim.Polynomial(0.1),
+    optim.Geometric(0.1),
     optim.Cosine(0.1),
     optim.CosineRestarts(0.1),
     optim.FlatCosine(0.1),
@@ -226,6 +228,7 @@ def test_as_in_torch(ours, theirs):
 IN_OPTAX = [
     (optim.Polynomial(0.3, 0.1, power=3.0, steps=90), optax.polynomial_schedule(0.3, 0.03, 3.0, 90)),
     (optim.Exponential(0.3, 30, factor=0.5), optax.exponential_decay(0.3, 30, 0.5)),
+    (optim.Geometric(1e-3, 100.0, steps=90), optax.exponential_decay(1e-3, 90, 100.0, end_value=0.1)),
     (optim.Step(0.3, 30, factor=0.5), optax.exponential_decay(0.3, 30, 0.5, staircase=True)),
     (optim.MultiStep(0.3, (0.3, 0.6), steps=100), optax.piecewise_constant_schedule(0.3, {30: 0.1, 60: 0.1})),
     (optim.OneCycle(0.3, steps=100), optax.cosine_onecycle_schedule(100, 0.3)),

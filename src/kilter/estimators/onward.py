@@ -21,6 +21,7 @@ def fits(recipe: Recipe, run: Run) -> bool:
 def one_pass(recipe: Recipe) -> Recipe:
     """The recipe for one epoch at its full learning rate: a schedule that spans a training has no place in one pass."""
     optimizer = recipe.optimizer
-    if isinstance(optimizer.lr, Schedule) and hasattr(optimizer.lr, "lr"):
-        optimizer = optimizer.replace(lr=optimizer.lr.lr)
+    rate = getattr(optimizer, "lr", None)
+    if isinstance(rate, Schedule) and hasattr(rate, "lr"):
+        optimizer = optimizer.replace(lr=rate.lr)
     return recipe.replace(optimizer=optimizer, epochs=1, stopping=None)

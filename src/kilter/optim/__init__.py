@@ -9,16 +9,20 @@ from kilter.optim.adamax import Adamax
 from kilter.optim.annealing import Cosine, CosineRestarts, Coslog4, FlatCosine, OneCycle, Polynomial
 from kilter.optim.average import Average
 from kilter.optim.clipping import AdaptiveClip, ClipByGlobalNorm, ClipByNorm, ClipByValue
-from kilter.optim.decays import Exponential, InverseTime, MultiStep, Step
+from kilter.optim.decays import Exponential, Geometric, InverseTime, MultiStep, Step
+from kilter.optim.gauss_newton import GaussNewton
 from kilter.optim.joined import Join, Warmup
 from kilter.optim.lamb import LAMB
+from kilter.optim.lbfgs import LBFGS
 from kilter.optim.lion import Lion
 from kilter.optim.objective import Objective
 from kilter.optim.optax_adapter import to_optax
 from kilter.optim.optimizer import Optimizer, spanning
 from kilter.optim.per_part import PerPart, Scaled
+from kilter.optim.plateau import ReduceOnPlateau
 from kilter.optim.radam import RAdam
 from kilter.optim.rmsprop import RMSProp
+from kilter.optim.sam import SAM
 from kilter.optim.schedule_free import ScheduleFreeAdam
 from kilter.optim.schedules import Constant, Schedule
 from kilter.optim.sgd import SGD
@@ -39,6 +43,8 @@ ALL: tuple[type[Optimizer], ...] = (
     LAMB,
     Adafactor,
     ScheduleFreeAdam,
+    LBFGS,
+    GaussNewton,
 )
 WRAPPERS: tuple[type[Optimizer], ...] = (
     ClipByValue,
@@ -48,12 +54,15 @@ WRAPPERS: tuple[type[Optimizer], ...] = (
     Average,
     Accumulate,
     PerPart,
+    SAM,
+    ReduceOnPlateau,
 )
 SCHEDULES: tuple[type[Schedule], ...] = (
     Constant,
     Step,
     MultiStep,
     Exponential,
+    Geometric,
     InverseTime,
     Polynomial,
     Cosine,
@@ -68,6 +77,8 @@ SCHEDULES: tuple[type[Schedule], ...] = (
 __all__ = [
     "ALL",
     "LAMB",
+    "LBFGS",
+    "SAM",
     "SCHEDULES",
     "SGD",
     "WRAPPERS",
@@ -89,6 +100,8 @@ __all__ = [
     "Coslog4",
     "Exponential",
     "FlatCosine",
+    "GaussNewton",
+    "Geometric",
     "InverseTime",
     "Join",
     "Lion",
@@ -101,6 +114,7 @@ __all__ = [
     "Polynomial",
     "RAdam",
     "RMSProp",
+    "ReduceOnPlateau",
     "Scaled",
     "Schedule",
     "ScheduleFreeAdam",

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import jax.numpy as jnp
 
 from kilter.core.specs import number, option
-from kilter.optim.schedules import Schedule
+from kilter.optim.schedules import Schedule, Shaped
 
 
 class Step(Schedule):
@@ -54,6 +54,33 @@ class Exponential(Schedule):
 
     def __call__(self, step: Any) -> Any:
         return self.lr * self.factor ** (step / self.every)
+
+
+class Geometric(Shaped):
+    """lr(t) = lr end^(t / steps): by a constant factor an update to ``end`` times lr; `Exponential` over a whole run.
+
+    Optax's exponential_decay with ``end`` as its rate. Above 1 it rises, as in `kilter.lr_range_test`.
+
+    Args:
+        lr: learning rate at the start.
+        end: share of ``lr`` at the end.
+        steps: length in updates; left open, the whole run.
+
+    >>> [round(float(Geometric(1.0, steps=4)(step)), 3) for step in (0, 2, 4)]
+    [1.0, 0.1, 0.01]
+    """
+
+    formula: ClassVar[str] = "lr end^(t / steps)"
+    source: ClassVar[str] = "Bottou 2012 compares it; rising: Smith 2017, Gugger 2018"
+    choose: ClassVar[str] = "A run of known length whose rate should pass all sizes evenly."
+
+    lr: float = number(scale="log", search=(1e-5, 1.0))
+    end: float = number(default=0.01, range="(0, inf)", scale="log", search=(1e-4, 0.1))
+    _: KW_ONLY
+    steps: float | None = number(default=None, range="[1, inf)", unit="updates", optional=True)
+
+    def shape(self, progress: Any) -> Any:
+        return self.end**progress
 
 
 class InverseTime(Schedule):

@@ -4,10 +4,12 @@ import math
 import warnings
 
 from kilter.core.errors import DoubtWarning, InputError, within
+from kilter.core.paths import walk
 from kilter.data.dataset import Dataset
 from kilter.metrics import Metric, default, for_task
 from kilter.nn.activations import Activation
 from kilter.nn.compose import last_layer
+from kilter.nn.dropouts import ALL as DROPOUTS
 from kilter.nn.layer import shapes
 from kilter.train.recipe import Recipe
 
@@ -24,7 +26,8 @@ def check(recipe: Recipe, data: Dataset) -> None:
         raise InputError(f"data must be made by kl.data, such as kl.data.from_arrays(x, y); got {type(data).__name__}")
     _check_outputs(recipe, data)
     _check_targets(recipe, data)
-    _doubt(recipe)
+    _doubt_outputs(recipe)
+    _doubt_objective(recipe, len(data.train))
 
 
 def deciding_metric(recipe: Recipe, data: Dataset) -> Metric:
@@ -60,7 +63,7 @@ def _check_targets(recipe: Recipe, data: Dataset) -> None:
         raise InputError(f"targets: {recipe.targets!r} scales numbers, but the targets are {task}; leave it out")
 
 
-def _doubt(recipe: Recipe) -> None:
+def _doubt_outputs(recipe: Recipe) -> None:
     last = last_layer(recipe.net)
     if recipe.loss.takes != "logits" or not isinstance(last, Activation) or last.bounds == (-math.inf, math.inf):
         return
@@ -69,3 +72,19 @@ def _doubt(recipe: Recipe) -> None:
         DoubtWarning,
         stacklevel=5,
     )
+
+
+def _doubt_objective(recipe: Recipe, rows: int) -> None:
+    """An optimizer that searches along the loss wants one that is the same in every update."""
+    if recipe.optimizer.needs != "objective":
+        return
+    doubts = []
+    if recipe.batch_size < rows:
+        doubts.append(f"batch_size={recipe.batch_size} is less than the {rows} training rows: set it to {rows}")
+    doubts += [f"the net has {layer!r}: leave it out" for _, layer in walk(recipe.net) if isinstance(layer, DROPOUTS)]
+    if doubts:
+        warnings.warn(
+            f"{recipe.optimizer!r} needs a loss that stays the same from update to update, but {'; '.join(doubts)}",
+            DoubtWarning,
+            stacklevel=5,
+        )
