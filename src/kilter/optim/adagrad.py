@@ -15,7 +15,8 @@ class AdaGrad(Rated):
     """s = s + g^2; p = p - lr g / (sqrt(s) + epsilon): its step shrinks to nothing by design.
 
     s only grows, so that under gradients of constant size the step falls as 1 / sqrt(t): right for convex problems and rare
-    features, too early an end for deep nets. `RMSProp` forgets instead.
+    features, too early an end for deep nets. `RMSProp` forgets instead; ``docs/pictures/adagrad.png`` shows
+    both.
 
     Duchi et al. 2011. The same as in PyTorch; Optax starts s at 0.1 and adds epsilon inside the root.
 
