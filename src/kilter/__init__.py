@@ -6,7 +6,7 @@ from kilter import data, losses, metrics, nn, optim, recipes
 from kilter.catalog import catalog
 from kilter.core.diff import diff
 from kilter.core.errors import DoubtWarning, FileError, InputError
-from kilter.train import EarlyStopping, Outcome, Recipe, Run, load, train, train_fleet
+from kilter.train import EarlyStopping, Outcome, RangeTest, Recipe, Run, load, lr_range_test, train, train_fleet
 
 __version__ = version("kilter")
 
@@ -16,6 +16,7 @@ __all__ = [
     "FileError",
     "InputError",
     "Outcome",
+    "RangeTest",
     "Recipe",
     "Run",
     "catalog",
@@ -23,6 +24,7 @@ __all__ = [
     "diff",
     "load",
     "losses",
+    "lr_range_test",
     "metrics",
     "nn",
     "optim",

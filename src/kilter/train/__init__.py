@@ -2,9 +2,10 @@
 
 from kilter.train.fleet import train, train_fleet
 from kilter.train.outcome import Outcome
+from kilter.train.range_test import RangeTest, lr_range_test
 from kilter.train.recipe import Recipe
 from kilter.train.run import Run
 from kilter.train.stopping import EarlyStopping
 from kilter.train.store import load
 
-__all__ = ["EarlyStopping", "Outcome", "Recipe", "Run", "load", "train", "train_fleet"]
+__all__ = ["EarlyStopping", "Outcome", "RangeTest", "Recipe", "Run", "load", "lr_range_test", "train", "train_fleet"]
