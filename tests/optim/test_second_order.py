@@ -1,5 +1,7 @@
 """L-BFGS and Gauss-Newton against SciPy and PyTorch, alone and inside the compiled training."""
 
+import warnings
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,6 +17,7 @@ from kilter import losses, nn, optim
 from kilter.core import trees
 from kilter.core.errors import DoubtWarning, InputError
 from kilter.optim.line_search import Place, search
+from kilter.train.check import check
 
 torch.set_num_threads(1)
 DRAW = np.random.default_rng(0)
@@ -56,9 +59,7 @@ def scalar(function):
 
 @pytest.mark.parametrize("first", [1e-3, 0.1, 1.0, 100.0])
 @pytest.mark.parametrize(
-    "function",
-    [lambda x: (x - 3.0) ** 2, lambda x: jnp.cosh(x - 2.0), lambda x: jnp.abs(x - 1.0) + 0.1 * x],
-    ids=["parabola", "cosh", "corner"],
+    "function", [lambda x: (x - 3.0) ** 2, lambda x: jnp.cosh(x - 2.0), lambda x: jnp.abs(x - 1.0) + 0.1 * x], ids=["parabola", "cosh", "corner"]
 )
 def test_the_step_meets_both_conditions(function, first):
     def evaluate(x):
@@ -95,15 +96,32 @@ def test_the_minimum_of_a_logistic_regression():
     def function(w):
         return np.logaddexp(0.0, signs * (wide @ w)).mean() + 0.5 * STRENGTH * (w**2).sum()
 
-    witness = scipy.optimize.minimize(function, np.zeros(4), method="L-BFGS-B", options={"ftol": 1e-14, "gtol": 1e-9})
-    np.testing.assert_allclose(params, witness.x, atol=1e-5)
-    model = LogisticRegression(C=1 / (STRENGTH * 60), fit_intercept=False, tol=1e-8).fit(X, Y)
+    def slope(w):
+        return wide.T @ (signs / (1 + np.exp(-signs * (wide @ w)))) / 60 + STRENGTH * w
+
+    tight = {"ftol": 1e-16, "gtol": 1e-10}
+    witness = scipy.optimize.minimize(function, np.zeros(4), jac=slope, method="L-BFGS-B", options=tight)
+    # Far below the root of the rounding of the loss, 3e-4: the search reads the slopes there.
+    np.testing.assert_allclose(params, witness.x, atol=1e-6)
+    parameter = torch.nn.Parameter(torch.zeros(4))
+    rival = torch.optim.LBFGS([parameter], max_iter=60, line_search_fn="strong_wolfe")
+
+    def closure():
+        rival.zero_grad()
+        margins = torch.tensor(1 - 2 * Y) * (torch.tensor(X) @ parameter)
+        loss = torch.nn.functional.softplus(margins).mean() + 0.5 * STRENGTH * (parameter**2).sum()
+        loss.backward()
+        return loss.detach()
+
+    rival.step(closure)
+    np.testing.assert_allclose(params, parameter.detach().numpy(), atol=1e-3)
+    model = LogisticRegression(C=1 / (STRENGTH * 60), fit_intercept=False, tol=1e-8).fit(X.astype(float), Y)
     np.testing.assert_allclose(params, model.coef_[0], atol=1e-4)
     assert float(path[-1]) == pytest.approx(witness.fun, rel=1e-6)
 
 
 @pytest.mark.parametrize("size", [2, 10])
-def test_the_valley_of_rosenbrock_takes_about_as_many_steps_as_others(size):
+def test_the_valley_of_rosenbrock_takes_about_as_many_steps_as_in_scipy(size):
     start = np.tile([-1.2, 1.0], size // 2).astype(np.float32)
     params, path = minimized(optim.LBFGS(iterations=1), scalar(rosenbrock), start, 150)
     np.testing.assert_allclose(params, 1.0, atol=1e-3)
@@ -115,19 +133,8 @@ def test_the_valley_of_rosenbrock_takes_about_as_many_steps_as_others(size):
         method="L-BFGS-B",
         options={"ftol": 1e-9},
     )
-    parameter = torch.nn.Parameter(torch.tensor(start))
-    witness = torch.optim.LBFGS([parameter], max_iter=1, history_size=10, line_search_fn="strong_wolfe")
-
-    def closure():
-        witness.zero_grad()
-        p = parameter
-        loss = (100 * (p[1:] - p[:-1] ** 2) ** 2 + (1 - p[:-1]) ** 2).sum()
-        loss.backward()
-        return loss
-
-    torches = next(step for step in range(300) if float(witness.step(closure)) < 1e-4)
-    # Their searches meet the strong conditions, so paths differ; within a factor of two the direction is the same.
-    assert ours < 2 * max(theirs.nit, torches)
+    # Its search meets the strong conditions, so paths differ; with a wrong direction it would take ten times as many.
+    assert ours < 2 * theirs.nit
 
 
 def test_a_quadratic_with_full_memory_ends_in_as_many_steps_as_it_has_dimensions():
@@ -169,7 +176,7 @@ def test_a_curve_fit_as_by_scipy():
     )
     np.testing.assert_allclose(params, witness.x, rtol=2e-4)
     assert float(path[-1]) == pytest.approx(2 * witness.cost / 30, rel=1e-5)
-    assert (np.diff(path) <= 0).all()
+    assert (np.diff(path) <= 1e-6 * path[:-1]).all()
 
 
 def test_linear_least_squares_takes_one_step_without_damping():
@@ -211,7 +218,7 @@ def test_a_step_that_does_not_lower_the_loss_is_not_taken():
     """From far out the first steps of Gauss and Newton overshoot; the damping grows until one does not."""
     objective = optim.Objective(lambda p: (jnp.arctan(p), ()), lambda z: (z**2).sum())
     params, path = minimized(optim.GaussNewton(1e-6), objective, np.array([30.0], np.float32), 40)
-    assert (np.diff(path) <= 0).all()
+    assert (np.diff(path) <= 1e-6 * path[:-1]).all()
     np.testing.assert_allclose(params, 0.0, atol=1e-3)
 
 
@@ -287,4 +294,8 @@ def test_small_batches_and_dropout_are_doubted(iris):
         r"batch_size=32 is less than the \d+ training rows: set it to \d+; the net has nn.Dropout\(0.1\): leave it out"
     )
     with pytest.warns(DoubtWarning, match=message):
-        kl.train(recipe, iris, progress=False)
+        check(recipe, iris)
+    whole = recipe.replace(net=nn.Chain(nn.Dense(3)), batch_size=1000)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check(whole, iris)

@@ -36,7 +36,8 @@ class GaussNewton(Optimizer):
     For squared error the Levenberg-Marquardt method, J^T J scaled as the loss; cross-entropy and every other loss that is
     convex in the outputs fare as well. m starts at ``damping`` times the largest number on the diagonal and follows the
     gain ratio r = actual / promised decrease: a trial with r > 0 is taken and m = m max(1/3, 1 - (2 r - 1)^3); otherwise m
-    grows by 2, 4, 8, ... and the same matrix is solved anew. Where no trial lowers the loss, nothing changes.
+    grows by 2, 4, 8, ... and the same matrix is solved anew. Where no trial lowers the loss, nothing changes; a promise
+    smaller than the rounding of the loss is believed.
 
     For full batches: set the recipe's ``batch_size`` to the number of rows or more, leave dropout out. An update costs as
     many passes as there are parameters or outputs, whichever are fewer, a matrix of parameters squared, and its Cholesky
@@ -140,7 +141,11 @@ def _tried(model: _Model, now: _Trial, evaluate: Any) -> _Trial:
     damped = model.matrix + now.damping * jnp.eye(model.flat.size, dtype=model.flat.dtype)
     step = -jax.scipy.linalg.cho_solve(jax.scipy.linalg.cho_factor(damped), model.grad)
     promised = 0.5 * step @ (now.damping * step - model.grad)
-    ratio = (model.value - evaluate(model.flat + step)) / promised
+    gained = model.value - evaluate(model.flat + step)
+    # What is promised below the rounding of the loss cannot show in it; the gradient is still good there.
+    rounding = 4 * jnp.finfo(model.flat.dtype).eps * jnp.abs(model.value)
+    trusted = (promised <= rounding) & (jnp.abs(gained) <= rounding)
+    ratio = jnp.where(trusted, 1.0, gained / promised)
     accepted = ratio > 0
     return _Trial(
         jnp.where(accepted, model.flat + step, model.flat),

@@ -205,7 +205,7 @@ def _read(rates: Array, smoothed: Array) -> tuple[float, float, float]:
     """Low, high and the suggestion; NaN where no seed's loss fell."""
     ranges = [found for curve in smoothed if (found := _range(rates, curve))]
     if not ranges:
-        return (float("nan"),) * 3
+        return float("nan"), float("nan"), float("nan")
     low, high = np.exp(np.median(np.log(ranges), axis=0))
     return float(low), float(high), float(_SAFE * high if _SAFE * high >= low else np.sqrt(low * high))
 
@@ -219,4 +219,4 @@ def _range(rates: Array, curve: Array) -> tuple[float, float] | None:
     if fallen <= 0:
         return None
     above = np.flatnonzero(curve[:least] > curve[0] - _BEGUN * fallen)
-    return rates[above[-1] + 1], rates[least]
+    return float(rates[above[-1] + 1]), float(rates[least])
