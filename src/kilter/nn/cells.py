@@ -56,13 +56,8 @@ class Gated(Recurrent, abstract=True):
     gate: Activation = part(default=Sigmoid(), kinds=Activation)
 
     def opened(self, sums: jax.Array) -> list[jax.Array]:
-        """The gates, a block of ``units`` each.
-
-        One call for all of them, kept apart from what they open: XLA's CPU compiler makes whole-vector code of that, but
-        none where it is fused with a cut along the columns (LSTM 128 forward 1.9 against 3.6 ms).
-        """
-        barrier = jax.lax.optimization_barrier
-        return jnp.split(barrier(self.gate(barrier(sums))), sums.shape[-1] // self.units, axis=-1)
+        """The gates, a block of ``units`` each; one call for all, which takes half the time of one a gate on a CPU."""
+        return jnp.split(self.gate(sums), sums.shape[-1] // self.units, axis=-1)
 
     def split(self, sums: jax.Array) -> list[jax.Array]:
         """Sums of the gates and of the candidate."""

@@ -23,8 +23,9 @@ def over_time(
 ) -> tuple[Carry, jax.Array | None]:
     """The carry after the last time and, with ``every``, its first array at every time.
 
-    The gradient keeps carries and `saved` sums of every step and computes the rest again: gates and their products are
-    cheap to make, but were nine arrays a step to write and read (LSTM).
+    The gradient keeps carries and `saved` sums of every step and computes the rest again, which of an LSTM are half as many
+    numbers and no more time (0.74 against 0.81 ms an update at 32 units, equal at 128). Steps are not unrolled: two or four
+    at once took as long or longer.
 
     Args:
         step: from a carry and the inputs of one time to the next carry.
