@@ -59,7 +59,9 @@ def scalar(function):
 
 @pytest.mark.parametrize("first", [1e-3, 0.1, 1.0, 100.0])
 @pytest.mark.parametrize(
-    "function", [lambda x: (x - 3.0) ** 2, lambda x: jnp.cosh(x - 2.0), lambda x: jnp.abs(x - 1.0) + 0.1 * x], ids=["parabola", "cosh", "corner"]
+    "function",
+    [lambda x: (x - 3.0) ** 2, lambda x: jnp.cosh(x - 2.0), lambda x: jnp.abs(x - 1.0) + 0.1 * x],
+    ids=["parabola", "cosh", "corner"],
 )
 def test_the_step_meets_both_conditions(function, first):
     def evaluate(x):

@@ -12,7 +12,6 @@ from kilter.optim.clipping import AdaptiveClip, ClipByGlobalNorm, ClipByNorm, Cl
 from kilter.optim.constraints import CONSTRAINTS, Constraint, MaxNorm, NonNegative, UnitNorm
 from kilter.optim.decays import Exponential, Geometric, InverseTime, MultiStep, Step
 from kilter.optim.from_optax import FromOptax, Setting
-from kilter.optim.decays import Exponential, Geometric, InverseTime, MultiStep, Step
 from kilter.optim.gauss_newton import GaussNewton
 from kilter.optim.joined import Join, Warmup
 from kilter.optim.lamb import LAMB
