@@ -18,6 +18,7 @@ class Dropping(Layer, abstract=True):
     """
 
     transparent = True
+    draws = True
 
     rate: float = number(default=0.5, range="[0, 1)", search=(0.0, 0.7))
     _: KW_ONLY
@@ -113,6 +114,7 @@ class GaussianDropout(Layer):
     """
 
     transparent = True
+    draws = True
     formula = "x n,  n ~ N(1, rate / (1 - rate))"
     source = "Srivastava et al. 2014, section 10"
     choose = "In place of Dropout where no signal should vanish entirely."
@@ -143,6 +145,7 @@ class AlphaDropout(Layer):
     """
 
     transparent = True
+    draws = True
     formula = "a (x m + s (1 - m)) + b,  m ~ Bernoulli(1 - rate),  s = -1.7581"
     source = "Klambauer et al. 2017, section 3"
     choose = "Behind SELU, whose mean 0 and variance 1 it keeps; nowhere else."
@@ -171,6 +174,7 @@ class DropConnect(Reweighted):
         rate: probability to drop.
     """
 
+    draws = True
     formula = "x (W m / (1 - rate)) + b,  m ~ Bernoulli(1 - rate) for each weight"
     source = "Wan et al. 2013, section 3"
     choose = "Wide dense layers where Dropout is too coarse; recurrent kernels."

@@ -22,10 +22,14 @@ class Layer(Value, abstract=True):
     Class attributes:
         transparent: whether a signal's scale passes through to what follows (dropout, pooling, norms), so that a layer
             in front looks past it for the activation that it should be matched to.
+        draws: whether a key makes the layer draw at random.
+        adapts: whether a key makes it follow the batch, or moves the averages that it keeps.
     """
 
     home: ClassVar[str] = "nn"
     transparent: ClassVar[bool] = False
+    draws: ClassVar[bool] = False
+    adapts: ClassVar[bool] = False
 
     def init(self, key: jax.Array, shape: Shape) -> tuple[Params, State]:
         """Draw parameters and make the starting state.

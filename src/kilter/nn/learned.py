@@ -59,6 +59,7 @@ class RReLU(Leaky):
         InputError: ``low`` is above ``high``.
     """
 
+    draws = True
     formula = "x if x > 0 else slope * x, slope ~ U(low, high)"
     source = "Xu, Wang, Chen and Li 2015, Empirical Evaluation of Rectified Activations in Convolutional Network"
     choose = "On small data, where a leaky ReLU overfits: its random slopes regularize."

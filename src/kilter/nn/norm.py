@@ -34,6 +34,7 @@ class BatchNorm(Layer):
     """
 
     transparent = True
+    adapts = True
     formula = "scale (x - mean) / sqrt(var + epsilon) + shift,  moments over batch and positions"
     source = "Ioffe and Szegedy 2015, algorithms 1 and 2"
     choose = "The default in dense and convolutional networks with batches of 16 and more."

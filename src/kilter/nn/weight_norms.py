@@ -51,6 +51,7 @@ class SpectralNorm(Reweighted):
         iterations: rounds of power iteration in each training step.
     """
 
+    adapts = True
     formula = "W / sigma(W),  sigma = u^T W v by power iteration"
     source = "Miyato et al. 2018, algorithm 1"
     choose = "The layer must not stretch any input: discriminators, certified robustness."
