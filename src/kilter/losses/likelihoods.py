@@ -63,6 +63,10 @@ class Poisson(Loss):
     def read(self, outputs: jax.Array, classes: bool) -> jax.Array:
         return _exp(outputs)
 
+    def noise(self, outputs: jax.Array) -> jax.Array | None:
+        """The rate, which is the variance of a Poisson distribution too."""
+        return _exp(outputs)
+
     def _rest(self, counts: Any) -> Any:
         if not self.full:
             return 0.0
@@ -108,6 +112,9 @@ class GaussianLikelihood(Loss):
 
     def read(self, outputs: jax.Array, classes: bool) -> jax.Array:
         return jnp.split(outputs, 2, -1)[0]
+
+    def noise(self, outputs: jax.Array) -> jax.Array | None:
+        return _exp(jnp.split(outputs, 2, -1)[1])
 
     def _rest(self) -> float:
         return math.log(2 * math.pi) / 2 if self.full else 0.0

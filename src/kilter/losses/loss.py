@@ -47,3 +47,7 @@ class Loss(Value, abstract=True):
     def read(self, outputs: jax.Array, classes: bool) -> jax.Array:
         """What the outputs predict: with ``classes`` probabilities ``(batch, classes)``, else values ``(batch, k)``."""
         raise NotImplementedError
+
+    def noise(self, outputs: jax.Array) -> jax.Array | None:
+        """Variance ``(batch, k)`` of the targets around what `read` predicts; None for a loss that learns none."""
+        return None

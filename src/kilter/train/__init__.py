@@ -2,9 +2,10 @@
 
 from kilter.train.fleet import train, train_fleet
 from kilter.train.outcome import Outcome
+from kilter.train.prediction import Prediction
 from kilter.train.recipe import Recipe
 from kilter.train.run import Run
 from kilter.train.stopping import EarlyStopping
 from kilter.train.store import load
 
-__all__ = ["EarlyStopping", "Outcome", "Recipe", "Run", "load", "train", "train_fleet"]
+__all__ = ["EarlyStopping", "Outcome", "Prediction", "Recipe", "Run", "load", "train", "train_fleet"]

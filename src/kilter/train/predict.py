@@ -1,7 +1,7 @@
 """What a trained network makes of any number of rows."""
 
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -14,14 +14,33 @@ from kilter.train import step
 _PIECE = 1024
 
 
+class Told(NamedTuple):
+    """What a network says of rows.
+
+    Attributes:
+        read: predictions ``(rows, k)`` as the loss reads them.
+        noise: variance of the targets around them, where the loss learns one, else None.
+        losses: loss of each row, where targets were given, else None.
+    """
+
+    read: Any
+    noise: Any
+    losses: Any
+
+
 @partial(jax.jit, static_argnames=("classes",))
-def _forward(net: Layer, loss: Loss, params: Any, state: Any, x: jax.Array, y: Any, classes: bool) -> tuple[Any, Any]:
-    outputs = step.outputs(net, params, state, x, block=_PIECE)
-    return loss.read(outputs, classes), None if y is None else loss(outputs, y)
+def _forward(net: Layer, loss: Loss, params: Any, state: Any, x: jax.Array, y: Any, key: Any, classes: bool) -> Told:
+    def drawn(row: jax.Array) -> jax.Array:
+        return net.apply(params, state, row[None], key=key)[0][0]
+
+    outputs = step.outputs(net, params, state, x, block=_PIECE) if key is None else jax.vmap(drawn)(x)
+    return Told(loss.read(outputs, classes), loss.noise(outputs), None if y is None else loss(outputs, y))
 
 
-def predictions(net: Layer, loss: Loss, weights: tuple[Any, Any], x: Any, y: Any, classes: bool) -> tuple[Any, Any]:
-    """Predictions ``(rows, k)`` as the loss reads them, and the loss of each row where targets ``y`` are given.
+def predictions(
+    net: Layer, loss: Loss, weights: tuple[Any, Any], x: Any, y: Any, classes: bool, key: Any = None
+) -> Told:
+    """What the network says of each row.
 
     Args:
         net: the network.
@@ -30,14 +49,16 @@ def predictions(net: Layer, loss: Loss, weights: tuple[Any, Any], x: Any, y: Any
         x: preprocessed inputs ``(rows, *shape)``.
         y: encoded and scaled targets, or None.
         classes: whether predictions are probabilities of classes.
+        key: for dropout, the same for each row, so that all rows meet one thinned network; None means inference.
     """
     size = piece_size(len(x))
     pieces = [
-        _forward(net, loss, *weights, _padded(x, start, size), None if y is None else _padded(y, start, size), classes)
+        _forward(
+            net, loss, *weights, _padded(x, start, size), None if y is None else _padded(y, start, size), key, classes
+        )
         for start in range(0, len(x), size)
     ]
-    read, losses = zip(*pieces, strict=True)
-    return _joined(read, len(x)), None if y is None else _joined(losses, len(x))
+    return Told(*(_joined(part, len(x)) for part in zip(*pieces, strict=True)))
 
 
 def piece_size(rows: int) -> int:
@@ -52,4 +73,4 @@ def _padded(rows: Any, start: int, size: int) -> Any:
 
 
 def _joined(pieces: Any, rows: int) -> Any:
-    return np.concatenate([np.asarray(piece) for piece in pieces])[:rows]
+    return None if pieces[0] is None else np.concatenate([np.asarray(piece) for piece in pieces])[:rows]

@@ -31,6 +31,11 @@ class Scaling:
         """Transform rows."""
         return rows if self.preprocess is None else self.preprocess.apply(self.statistics, rows)
 
+    @property
+    def unit(self) -> Any:
+        """What one unit after a `Scale` is before it, by column."""
+        return 1.0 if self.preprocess is None else self.statistics["scale"]
+
     def invert(self, rows: Array) -> Array:
         """Undo `apply`."""
         return rows if self.preprocess is None else self.preprocess.invert(self.statistics, rows)

@@ -1,8 +1,8 @@
 """A run: a trained network with all that is needed to use it and to repeat it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -11,11 +11,15 @@ from kilter.core.errors import InputError
 from kilter.data import arrays
 from kilter.data.dataset import Dataset, Door, Part
 from kilter.data.targets import Target
-from kilter.metrics import Metric, describe, for_task
-from kilter.train import predict
+from kilter.metrics import Metric, describe
+from kilter.nn.layer import Layer
+from kilter.train import scores
 from kilter.train.check import deciding_metric
 from kilter.train.epoch import Member
+from kilter.train.monte_carlo import sampled
 from kilter.train.outcome import Outcome
+from kilter.train.predict import Told, predictions
+from kilter.train.prediction import Prediction
 from kilter.train.recipe import Recipe
 from kilter.train.rows import Scaling
 
@@ -80,31 +84,60 @@ class Run:
         params, state = member.best or last if judged else last
         metric = deciding_metric(recipe, data)
         kept = int(member.best_epoch) + 1 if judged else len(history["loss"])
-        run = cls(
+        return cls(
             recipe, seed, metric, float("nan"), {}, history, outcome, kept, seconds, params, state,
             *scaling, data.target, data.door, data.shape, data.names, data.title,
-        )  # fmt: skip
-        deciding = data.train if data.validation is None else data.validation
-        run.metrics.update(run._measure(deciding))
-        others = {"train": None if deciding is data.train else data.train, "test": data.test}
-        for name, part in others.items():
-            if part is not None:
-                run.metrics.update({f"{name}_{key}": value for key, value in run._measure(part).items()})
-        if outcome is not Outcome.DIVERGED:
-            object.__setattr__(run, "score", run.metrics[metric.key])
-        return run
+        ).measured(data)  # fmt: skip
 
-    def predict(self, x: Any) -> Array:
+    def measured(self, data: Dataset) -> "Run":
+        """A copy with the metrics and the score on a dataset."""
+        metrics = scores.by_part(data, self._measure)
+        score = float("nan") if self.outcome is Outcome.DIVERGED else metrics[self.metric.key]
+        return replace(self, metrics=metrics, score=score)
+
+    @overload
+    def predict(self, x: Any, *, samples: None = None, seed: int = 0) -> Array: ...
+
+    @overload
+    def predict(self, x: Any, *, samples: int, seed: int = 0) -> Prediction: ...
+
+    def predict(self, x: Any, *, samples: int | None = None, seed: int = 0) -> Array | Prediction:
         """Predictions for new rows: class values, 0 and 1 for labels, or numbers in the target's own unit.
+
+        With ``samples`` the mean and the spread of so many passes with dropout on (Monte-Carlo dropout, Gal and
+        Ghahramani 2016), as a `kilter.train.Prediction`. Each sample is one thinned network that all rows go through, so
+        a row's result does not depend on the rows beside it; the same seed gives the same samples.
 
         Args:
             x: arrays shaped like the training inputs, a table with the columns of the training table (a frame or a
                 path), or a part of a dataset such as ``data.test``.
+            samples: number of passes with dropout, at least 2; left open, one pass without.
+            seed: of the samples.
 
         Raises:
-            InputError: rows of another shape, missing columns, values that are not finite.
+            InputError: rows of another shape, missing columns, values that are not finite; samples of a network that has
+                no dropout.
         """
-        return self.target.decode(self._read(self._enter(x))[0])
+        inputs = self._enter(x)
+        if samples is None:
+            return self.target.decode(self._read(inputs).read)
+
+        def one_pass(net: Any, key: Any) -> tuple[Array, Array | None]:
+            return self._read(inputs, net=net, key=key)[:2]
+
+        return sampled(self.recipe.net, self.target, one_pass, samples, seed)
+
+    def moments(self, x: Any) -> tuple[Array, Array | None]:
+        """What one pass tells of each row: the mean and, where the loss learns it, the variance of the target.
+
+        Args:
+            x: as for `predict`.
+
+        Returns:
+            Probabilities ``(rows, k)``, or numbers in the target's own unit; and the variance of the target around them,
+            shaped alike, for losses such as `losses.GaussianLikelihood`, else None.
+        """
+        return self._read(self._enter(x))[:2]
 
     def predict_proba(self, x: Any) -> Array:
         """Probabilities ``(rows, classes)`` in the order of `classes`, or ``(rows, labels)``.
@@ -114,7 +147,7 @@ class Run:
         """
         if self.target.task == "numbers":
             raise InputError("predict_proba is for classes, but this run predicts numbers; use predict")
-        return self._read(self._enter(x))[0]
+        return self._read(self._enter(x)).read
 
     @property
     def classes(self) -> tuple[Any, ...]:
@@ -163,21 +196,19 @@ class Run:
     def _through_door(self, x: Any) -> Array:
         return arrays.features(x) if self.door is None else self.door.enter(x)
 
-    def _read(self, x: Array, y: Array | None = None) -> tuple[Array, Array]:
-        """Probabilities, or numbers in the target's own unit, of raw inputs; with targets also the loss of each row."""
+    def _read(self, x: Array, y: Array | None = None, *, net: Layer | None = None, key: Any = None) -> Told:
+        """What the network, or another form of it, says of raw inputs, in the target's own unit."""
         scaled = None if y is None else self.targets.apply(y)
         weights = (self.params, self.state)
         classes = bool(self.target.classes)
-        read, losses = predict.predictions(
-            self.recipe.net, self.recipe.loss, weights, self.inputs.apply(x), scaled, classes
+        told = predictions(
+            net or self.recipe.net, self.recipe.loss, weights, self.inputs.apply(x), scaled, classes, key
         )
-        return self.targets.invert(read), losses
+        noise = None if told.noise is None else told.noise * self.targets.unit**2
+        return Told(self.targets.invert(told.read), noise, told.losses)
 
     def _measure(self, part: Part) -> dict[str, float]:
-        weights = np.ones(len(part)) if part.weights is None else part.weights.astype(np.float64)
-        predictions, losses = self._read(part.x, part.y)
-        metrics = {metric.key: metric for metric in (*for_task(self.target.task), self.metric)}
-        with np.errstate(all="ignore"):  # predictions of a diverged run may be anything
-            predictions = predictions.astype(np.float64)
-            values = {key: float(metric(predictions, part.y, weights)) for key, metric in metrics.items()}
-        return {"loss": float(np.average(losses, weights=weights))} | values
+        read, _, losses = self._read(part.x, part.y)
+        weights = scores.weights_of(part)
+        loss = {"loss": float(np.average(losses, weights=weights))}
+        return loss | scores.scores(read, part.y, weights, self.target.task, self.metric)
