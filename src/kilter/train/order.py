@@ -5,22 +5,39 @@ from typing import Any
 import numpy as np
 
 Array = np.ndarray[Any, Any]
+# Where the number of an epoch stands in the key of its permutation; no run gets here.
+_BOOTSTRAP = 2**64 - 1
 
 
-def orders(seeds: tuple[int, ...], first: int, count: int, longest: int, rows: int, batch: int) -> Array:
+def orders(
+    seeds: tuple[int, ...], first: int, count: int, longest: int, rows: int, batch: int, bootstrap: bool = False
+) -> Array:
     """Row numbers of ``count`` epochs from ``first``, int32 ``(longest, seeds, steps, batch)``; zeros past ``count``.
 
     An epoch's permutation depends on its seed and number alone, so a resumed run sees the same order. Where the rows do
-    not fill the last batch, it is filled up with the first rows of the permutation; these are padding.
+    not fill the last batch, it is filled up with the first rows of the permutation; these are padding. With ``bootstrap``
+    every seed goes through its own sample of the rows, in the same order.
     """
     steps = -(-rows // batch)
+    samples = {seed: sample(seed, rows) for seed in seeds} if bootstrap else {}
     result = np.zeros((longest, len(seeds), steps * batch), np.int32)
     for epoch in range(count):
         for place, seed in enumerate(seeds):
-            result[epoch, place] = np.resize(permutation(seed, first + epoch, rows), steps * batch)
+            order = permutation(seed, first + epoch, rows)
+            order = samples[seed][order] if bootstrap else order
+            result[epoch, place] = np.resize(order, steps * batch)
     return result.reshape(longest, len(seeds), steps, batch)
 
 
 def permutation(seed: int, epoch: int, rows: int) -> Array:
     """The order of all rows in one epoch."""
-    return np.random.Generator(np.random.Philox(key=[seed, epoch])).permutation(rows)
+    return _generator(seed, epoch).permutation(rows)
+
+
+def sample(seed: int, rows: int) -> Array:
+    """The bootstrap sample of a seed: as many rows as there are, drawn with replacement, sorted. Breiman 1996."""
+    return np.sort(_generator(seed, _BOOTSTRAP).integers(0, rows, rows))
+
+
+def _generator(seed: int, number: int) -> np.random.Generator:
+    return np.random.Generator(np.random.Philox(key=np.array([seed, number], np.uint64)))
