@@ -77,6 +77,25 @@ def hinge_binary(outputs, targets):
     return torch.relu(0.7 - (2 * targets - 1) * outputs[:, 0])
 
 
+def hinge_rest(margin, power=1):
+    def run(outputs, targets):
+        signs = 2.0 * tf.one_hot(targets, outputs.shape[1]) - 1
+        return (torch.relu(margin - signs * outputs) ** power).sum(-1)
+
+    return run
+
+
+def counted(witness):
+    """The number of those above zero as the value, with the gradient of their sum."""
+
+    def run(outputs, targets):
+        lacks = witness(outputs, targets)
+        signs = 2.0 * (tf.one_hot(targets, 4) if outputs.shape[1] == 4 else targets[:, None]) - 1
+        return (signs * outputs <= 0).sum(-1) + lacks - lacks.detach()
+
+    return run
+
+
 def kl(outputs, targets):
     return tf.kl_div(torch.log_softmax(outputs, -1), targets, reduction="none").sum(-1)
 
@@ -113,6 +132,16 @@ TABLE = {
     "hinge": (L.Hinge(0.7), LOGITS, CLASSES, hinge(1), 4),
     "hinge, squared": (L.Hinge(0.7, squared=True), LOGITS, CLASSES, hinge(2), 4),
     "hinge, binary": (L.Hinge(0.7), LOGITS[:, :1], PAIR, hinge_binary, 2),
+    "hinge, rest": (L.Hinge(0.7, rest=True), LOGITS, CLASSES, hinge_rest(0.7), 4),
+    "hinge, rest, squared": (L.Hinge(0.7, squared=True, rest=True), LOGITS, CLASSES, hinge_rest(0.7, 2), 4),
+    "hinge, perceptron": (
+        *(L.Hinge(0.0, rest=True, counted=True), LOGITS, CLASSES),
+        *(counted(hinge_rest(0.0)), 4),
+    ),
+    "hinge, perceptron, binary": (
+        *(L.Hinge(0.0, rest=True, counted=True), LOGITS[:, :1], PAIR),
+        *(counted(lambda o, t: torch.relu((1 - 2 * t) * o[:, 0])), 2),
+    ),
     "squared": (L.SquaredError(), LOGITS, NUMBERS, rows(tf.mse_loss), 0),
     "absolute": (L.AbsoluteError(), LOGITS, NUMBERS, rows(tf.l1_loss), 0),
     "huber": (L.Huber(0.6), LOGITS, NUMBERS, rows(tf.huber_loss, delta=0.6), 0),
@@ -219,11 +248,12 @@ def test_chance_is_the_minimum_over_constants(name):
 
     starts = [np.zeros(outputs.shape[1]), np.linspace(-0.5, 0.5, outputs.shape[1])]
     smooth = [minimize(objective, start, jac=True, tol=1e-7).fun for start in starts]
-    # Kinks stop a method of gradients, but not one that only compares.
+    # Kinks stop a method of gradients, but not those that only compare; Powell's takes one output at a time.
     bent = name.startswith(("hinge", "absolute", "quantile"))
     if bent:
         compare = {"maxiter": 1500, "xatol": 1e-5, "fatol": 1e-7}
         smooth += [minimize(lambda c: float(mean(c)), s, method="Nelder-Mead", options=compare).fun for s in starts]
+        smooth += [minimize(lambda c: float(mean(c)), starts[0], method="Powell").fun]
     chance = loss.chance(targets, classes)
     # float32 losses of order one, and for kinks the steps of Nelder and Mead.
     assert chance == pytest.approx(min(smooth), abs=3e-3 if bent else 2e-5)
