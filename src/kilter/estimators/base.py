@@ -72,7 +72,7 @@ class KilterEstimator(BaseEstimator):
 
     def _fit(self, train: Part, held: Part | None, target: Target, loss: Loss, outputs: int) -> Self:
         """Train from fresh weights, or with ``warm_start`` from the last ones where they fit."""
-        seed = _seed(self.random_state)
+        seed = seed_of(self.random_state)
         if held is None and self.early_stopping:
             train, held = self._hold_out(train, target, seed)
         params = self.get_params(deep=False)
@@ -88,7 +88,7 @@ class KilterEstimator(BaseEstimator):
         if not first and last is None:
             raise InputError("partial_fit goes on from the last weights, but the network asked for has other shapes")
         past, epochs = ([], 0) if first else (self.loss_curve_, self.n_iter_)
-        seed = _seed(self.random_state) + epochs  # every pass takes the rows in an order of its own
+        seed = seed_of(self.random_state) + epochs  # every pass takes the rows in an order of its own
         self._keep(self._train(recipe, train, None, target, seed, last))
         self.loss_curve_, self.n_iter_ = past + self.loss_curve_, epochs + self.n_iter_
         return self
@@ -146,7 +146,7 @@ def float32(weights: Array | None) -> Array | None:
     return None if weights is None else weights.astype(np.float32)
 
 
-def _seed(random_state: Any) -> int:
+def seed_of(random_state: Any) -> int:
     """A whole number is the seed itself; a generator, or None for NumPy's own, draws one."""
     if isinstance(random_state, int | np.integer) and not isinstance(random_state, bool):
         if not 0 <= random_state < 2**32:
