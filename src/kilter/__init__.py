@@ -6,13 +6,15 @@ from kilter import data, losses, metrics, nn, optim, recipes
 from kilter.catalog import catalog
 from kilter.core.diff import diff
 from kilter.core.errors import DoubtWarning, FileError, InputError
-from kilter.train import EarlyStopping, Outcome, Recipe, Run, load, train, train_fleet
+from kilter.ensembles import Ensemble, ensemble, load, snapshots
+from kilter.train import EarlyStopping, Outcome, Recipe, Run, train, train_fleet
 
 __version__ = version("kilter")
 
 __all__ = [
     "DoubtWarning",
     "EarlyStopping",
+    "Ensemble",
     "FileError",
     "InputError",
     "Outcome",
@@ -21,12 +23,14 @@ __all__ = [
     "catalog",
     "data",
     "diff",
+    "ensemble",
     "load",
     "losses",
     "metrics",
     "nn",
     "optim",
     "recipes",
+    "snapshots",
     "train",
     "train_fleet",
 ]
