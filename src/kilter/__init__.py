@@ -7,12 +7,15 @@ from kilter.catalog import catalog
 from kilter.core.diff import diff
 from kilter.core.errors import DoubtWarning, FileError, InputError
 from kilter.train import EarlyStopping, Outcome, RangeTest, Recipe, Run, load, lr_range_test, train, train_fleet
+from kilter.ensembles import Ensemble, ensemble, load, snapshots
+from kilter.train import EarlyStopping, Outcome, Recipe, Run, train, train_fleet
 
 __version__ = version("kilter")
 
 __all__ = [
     "DoubtWarning",
     "EarlyStopping",
+    "Ensemble",
     "FileError",
     "InputError",
     "Outcome",
@@ -22,6 +25,7 @@ __all__ = [
     "catalog",
     "data",
     "diff",
+    "ensemble",
     "load",
     "losses",
     "lr_range_test",
@@ -29,6 +33,7 @@ __all__ = [
     "nn",
     "optim",
     "recipes",
+    "snapshots",
     "train",
     "train_fleet",
 ]

@@ -159,6 +159,11 @@ def worst(metric: Metric) -> float:
     return -math.inf if metric.higher_is_better else math.inf
 
 
+def gain(metric: Metric, value: float) -> float:
+    """The metric's value as a number of which more is better; what is not a number is worse than all."""
+    return -math.inf if math.isnan(value) else value if metric.higher_is_better else -value
+
+
 def describe(value: Any) -> str:
     """A metric's value as people read it."""
     return f"{float(value):.4g}" if abs(float(value)) < 1e4 else f"{float(value):.3e}"

@@ -69,22 +69,27 @@ class _Tally:
         self.weight = 0.0
         self.mean: Any = None
         self.squares: Any = 0.0
-        self.entropies: Any = 0.0
-        self.variances: Any = 0.0
+        self.entropy: Any = 0.0
+        self.variance: Any = 0.0
 
     def add(self, weight: float, read: Array, noise: Array | None) -> None:
         """One network's predictions."""
         read = read.astype(np.float64)
+        if self.target.task == "classes":
+            read /= read.sum(-1, keepdims=True)  # in float32 they sum to one only within 1e-7
         if self.mean is None:
             self.mean = np.zeros_like(read)
         if read.shape != self.mean.shape:
             raise InputError(f"predictions of shape {read.shape} and {self.mean.shape} have no mean")
         self.weight += weight
-        apart = read - self.mean
-        self.mean = self.mean + apart * (weight / self.weight)
+        share, apart = weight / self.weight, read - self.mean
+        self.mean = self.mean + share * apart
         self.squares = self.squares + weight * apart * (read - self.mean)
-        self.variances = None if noise is None or self.variances is None else self.variances + weight * noise
-        self.entropies = self.entropies + weight * _entropy(self.target, read)
+        self.entropy = self.entropy + share * (_entropy(self.target, read) - self.entropy)
+        if noise is None or self.variance is None:
+            self.variance = None
+        else:
+            self.variance = self.variance + share * (noise - self.variance)
 
     def closed(self) -> Prediction:
         """The prediction of all that were added."""
@@ -96,8 +101,8 @@ class _Tally:
             value if numbers else self.mean,
             self._shaped(np.sqrt(self.squares / self.weight)),
             entropy,
-            None if entropy is None else np.maximum(entropy - self.entropies / self.weight, 0.0),
-            None if self.variances is None else self._shaped(np.sqrt(self.variances / self.weight)),
+            None if entropy is None else np.maximum(entropy - self.entropy, 0.0),
+            None if self.variance is None else self._shaped(np.sqrt(self.variance)),
         )
 
     def _shaped(self, spread: Array) -> Array:

@@ -224,8 +224,9 @@ class Run:
 
     def _measure(self, part: Part) -> dict[str, float]:
         read, _, losses = self._read(part.x, part.y)
-        loss = {"loss": float(np.average(losses, weights=scores.weights_of(part)))}
-        return loss | scores.scores(read, part, self.target.task, self.metric)
+        weights = scores.weights_of(part)
+        loss = {"loss": float(np.average(losses, weights=weights))}
+        return loss | scores.scores(read, part.y, weights, self.target.task, self.metric)
 
 
 _fold = jax.jit(fold)  # in one program rather than one an operation

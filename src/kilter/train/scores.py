@@ -16,12 +16,12 @@ def weights_of(part: Part) -> Array:
     return np.ones(len(part)) if part.weights is None else part.weights.astype(np.float64)
 
 
-def scores(predictions: Array, part: Part, task: str, metric: Metric) -> dict[str, float]:
+def scores(predictions: Array, y: Array, weights: Array, task: str, metric: Metric) -> dict[str, float]:
     """Every metric for the task, and the one that decides, by name."""
     metrics = {each.key: each for each in (*for_task(task), metric)}
     with np.errstate(all="ignore"):  # predictions of a diverged run may be anything
         predictions = predictions.astype(np.float64)
-        return {key: float(each(predictions, part.y, weights_of(part))) for key, each in metrics.items()}
+        return {key: float(each(predictions, y, weights)) for key, each in metrics.items()}
 
 
 def deciding(data: Dataset) -> Part:

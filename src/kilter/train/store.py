@@ -35,7 +35,7 @@ def save(run: Run, folder: Path) -> Path:
 
     def fill(fresh: Path) -> None:
         files.write(fresh / _RECIPE, run.recipe.to_json().encode())
-        files.write(fresh / _RUN, json.dumps(_without_nan(_facts(run)), indent=2, allow_nan=False).encode())
+        files.write(fresh / _RUN, json.dumps(without_nan(_facts(run)), indent=2, allow_nan=False).encode())
         files.write(fresh / _WEIGHTS, _tensors(run))
         files.write(fresh / _HISTORY, _table(run.history).encode())
 
@@ -64,7 +64,7 @@ def load(folder: str | Path) -> Run:
     folder = Path(folder)
     _must_be_run(folder)
     try:
-        facts = _parsed(folder)
+        facts = parsed(folder, _RUN, "a run", VERSION)
         recipe = Recipe.from_json(files.read(folder / _RECIPE).decode())
         params, state = _weights(folder, recipe, tuple(facts["shape"]))
         return _run(facts, recipe, params, state, _history(folder))
@@ -108,28 +108,30 @@ def _facts(run: Run) -> dict[str, Any]:
     }
 
 
-def _without_nan(node: Any) -> Any:
+def without_nan(node: Any) -> Any:
     """JSON knows neither NaN nor infinity; they become null."""
     if isinstance(node, dict):
-        return {name: _without_nan(item) for name, item in node.items()}
+        return {name: without_nan(item) for name, item in node.items()}
     return None if isinstance(node, float) and not math.isfinite(node) else node
 
 
-def _or_nan(value: float | None) -> float:
+def or_nan(value: float | None) -> float:
+    """The number, or NaN for what stands for it in JSON."""
     return math.nan if value is None else float(value)
 
 
-def _parsed(folder: Path) -> dict[str, Any]:
+def parsed(folder: Path, name: str, kind: str, version: int) -> dict[str, Any]:
+    """The facts in a JSON file of a folder, which describes ``kind`` in a format up to ``version``."""
     try:
-        facts = json.loads(files.read(folder / _RUN))
+        facts = json.loads(files.read(folder / name))
     except RecursionError:
-        raise FileError(f"cannot read {folder}: {_RUN} is nested too deeply") from None
+        raise FileError(f"cannot read {folder}: {name} is nested too deeply") from None
     if not isinstance(facts, dict) or not isinstance(facts.get("version"), int):
-        raise FileError(f"cannot read {folder}: {_RUN} is not the description of a run")
-    if facts["version"] > VERSION:
+        raise FileError(f"cannot read {folder}: {name} is not the description of {kind}")
+    if facts["version"] > version:
         raise FileError(
             f"cannot read {folder}: it was written by a newer Kilter (format {facts['version']}, "
-            f"this one reads up to {VERSION}); update Kilter"
+            f"this one reads up to {version}); update Kilter"
         )
     return facts
 
@@ -140,8 +142,8 @@ def _run(facts: dict[str, Any], recipe: Recipe, params: Any, state: Any, history
         recipe=recipe,
         seed=facts["seed"],
         metric=_metric(facts["metric"]),
-        score=_or_nan(facts["score"]),
-        metrics={name: _or_nan(value) for name, value in facts["metrics"].items()},
+        score=or_nan(facts["score"]),
+        metrics={name: or_nan(value) for name, value in facts["metrics"].items()},
         history=history,
         outcome=Outcome[facts["outcome"]],
         epoch=facts["epoch"],
