@@ -6,9 +6,8 @@ from kilter import data, losses, metrics, nn, optim, recipes
 from kilter.catalog import catalog
 from kilter.core.diff import diff
 from kilter.core.errors import DoubtWarning, FileError, InputError
-from kilter.train import EarlyStopping, Outcome, RangeTest, Recipe, Run, load, lr_range_test, train, train_fleet
 from kilter.ensembles import Ensemble, ensemble, load, snapshots
-from kilter.train import EarlyStopping, Outcome, Recipe, Run, train, train_fleet
+from kilter.train import EarlyStopping, Outcome, RangeTest, Recipe, Run, lr_range_test, train, train_fleet
 
 __version__ = version("kilter")
 
