@@ -15,22 +15,21 @@ from kilter.core.checks import check_seed
 from kilter.core.errors import InputError
 from kilter.data.dataset import Dataset
 from kilter.optim.optimizer import spanning
-from kilter.train.check import check, deciding_metric
+from kilter.train.check import check
 from kilter.train.epoch import Member, Rows
 from kilter.train.interrupt import Interrupt, interruptible
 from kilter.train.order import orders
 from kilter.train.outcome import Outcome
+from kilter.train.parts import parts_of
 from kilter.train.program import initialize, mapping_for, run_epochs
 from kilter.train.progress import Line
 from kilter.train.recipe import Recipe
-from kilter.train.rows import load_rows, scalings
+from kilter.train.rows import load_rows, scalings, spread
 from kilter.train.run import Run
 from kilter.train.step import Parts
 
 # Row numbers of at most this many examples are sent to the device at once; enough to make its calls rare.
 _ORDERED = 1 << 20
-# Training rows, evenly spread, on which layers that ask for LSUV are scaled.
-_CALIBRATED = 256
 # Seconds between looks at the progress and at Ctrl-C, once the speed is known.
 _LOOK = 0.25
 
@@ -111,20 +110,6 @@ def _structure(recipe: Recipe) -> Any:
     return jax.tree.structure(recipe), recipe.inputs, recipe.targets
 
 
-def _parts(recipe: Recipe, data: Dataset, steps: int) -> Parts:
-    optimizer = spanning(recipe.optimizer, steps)
-    return Parts(
-        recipe.net,
-        recipe.loss,
-        optimizer,
-        recipe.stopping,
-        deciding_metric(recipe, data),
-        recipe.penalty,
-        recipe.constraint,
-        recipe.augment,
-    )
-
-
 def _from_run(members: Member, start: Run) -> Member:
     """Members with the weights of a run in place of their own."""
     own = (members.learner.params, members.learner.state)
@@ -173,10 +158,11 @@ class Fleet:
             raise InputError("start: inputs and targets must be preprocessed as they were in that run")
         scaling = scalings(first, data) if start is None else (start.inputs, start.targets)
         rows = load_rows(data, *scaling)
-        parts = trees.stack([_parts(recipe, data, steps) for recipe in recipes for _ in seeds])
+        parts = trees.stack(
+            [parts_of(recipe, data, spanning(recipe.optimizer, steps)) for recipe in recipes for _ in seeds]
+        )
         keys = jax.vmap(jax.random.key)(jnp.array(seeds * len(recipes), jnp.uint32))
-        spread = rows.train.x[:: max(1, len(data.train) // _CALIBRATED)][:_CALIBRATED]
-        members = initialize(parts, keys, spread, data.shape, data.validation is not None)
+        members = initialize(parts, keys, spread(rows.train), data.shape, data.validation is not None)
         if start is not None:
             members = _from_run(members, start)
         return cls(recipes, seeds, data, parts, rows, scaling, members, keys, bootstrap)

@@ -15,11 +15,12 @@ from kilter.core.errors import InputError
 from kilter.core.keys import named
 from kilter.data.dataset import Dataset
 from kilter.optim import Geometric, Optimizer, spanning
-from kilter.train.check import check, deciding_metric
+from kilter.train.check import check
 from kilter.train.order import permutation
+from kilter.train.parts import parts_of
 from kilter.train.program import Mapping, initialize, mapping_for, over_members
 from kilter.train.recipe import Recipe
-from kilter.train.rows import load_rows, scalings
+from kilter.train.rows import load_rows, scalings, spread
 from kilter.train.step import Batch, Learner, Parts, step
 
 # Share of the fall of the loss at which it counts as having begun.
@@ -120,10 +121,10 @@ def lr_range_test(
     seeds = tuple(map(check_seed, seeds))
     _check_settings(recipe.optimizer, low, high, steps, seeds)
     optimizer = spanning(recipe.optimizer.replace(lr=Geometric(low, high / low)), steps - 1)
-    parts = trees.stack([Parts(recipe.net, recipe.loss, optimizer, None, deciding_metric(recipe, data))] * len(seeds))
+    parts = trees.stack([parts_of(recipe, data, optimizer)] * len(seeds))
     keys = jax.vmap(jax.random.key)(jnp.array(seeds, jnp.uint32))
-    learners = initialize(parts, keys, data.shape, False).learner
     train = load_rows(data, *scalings(recipe, data)).train
+    learners = initialize(parts, keys, spread(train), data.shape, False).learner
     found = _sweep(
         parts,
         learners,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -13,6 +14,7 @@ from kilter.train.recipe import Recipe
 from kilter.train.step import Batch
 
 Array = np.ndarray[Any, Any]
+_SPREAD = 256
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,11 @@ def load_rows(data: Dataset, inputs: Scaling, targets: Scaling) -> Rows:
         _unit(targets),
         None if held is None else jnp.asarray(held.y),
     )
+
+
+def spread(train: Batch) -> jax.Array:
+    """Some hundred training rows, evenly spread, on which layers that ask for LSUV are scaled."""
+    return train.x[:: max(1, len(train.x) // _SPREAD)][:_SPREAD]
 
 
 def _unit(targets: Scaling) -> tuple[Any, Any] | None:
