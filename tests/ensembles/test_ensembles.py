@@ -269,7 +269,7 @@ def test_hostile_folders_are_refused_in_a_sentence(three, tmp_path, spoil, phras
 def test_tables_go_through_every_member(tmp_path):
     table = pd.DataFrame({"a": X[:, 0], "kind": np.where(X[:, 1] > 0, "u", "v"), "y": NUMBERS})
     data = kl.data.from_table(table, target="y")
-    both = kl.ensemble(fleet(kl.recipes.tabular(data, epochs=2), data, seeds=(0, 1)), data)
+    both = kl.ensemble(fleet(kl.recipes.plain(data, epochs=2), data, seeds=(0, 1)), data)
     again = kl.load(both.save(tmp_path / "both"))
     assert again.door is not None
     np.testing.assert_array_equal(again.predict(table.drop(columns="y")), both.predict(table))

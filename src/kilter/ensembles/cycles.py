@@ -34,7 +34,7 @@ def snapshots(
 
     >>> import kilter as kl
     >>> data = kl.data.iris()
-    >>> runs = snapshots(kl.recipes.tabular(data, epochs=9), data, cycles=3)
+    >>> runs = snapshots(kl.recipes.plain(data, epochs=9), data, cycles=3)
     >>> [len(run.history["loss"]) for run in runs]
     [3, 3, 3]
     """

@@ -77,7 +77,7 @@ def ensemble(
 
     >>> import kilter as kl
     >>> data = kl.data.iris()
-    >>> recipe = kl.recipes.tabular(data, epochs=5)
+    >>> recipe = kl.recipes.plain(data, epochs=5)
     >>> seeds = kl.train_fleet([recipe], data, seeds=[0, 1, 2])
     >>> three = kl.ensemble(seeds, data)
     >>> three.predict_proba(data.test.x).shape, len(three.weights)
