@@ -108,7 +108,7 @@ def test_version_and_help(kilter):
 def test_catalog_prints_text_and_the_page(kilter):
     code, out, _ = kilter("catalog")
     assert code == 0
-    assert out.startswith("INITIALIZER\n")
+    assert out.startswith("LAYER\n")
     code, out, _ = kilter("catalog", "--markdown")
     assert code == 0
     assert out.startswith("# How to choose\n")

@@ -116,7 +116,7 @@ def test_a_fleet_follows_its_own_validation_losses_as_each_member_alone(iris):
     assert len({len(run.history["lr"]) for run in runs}) > 1
     for run, lr in zip(runs, (0.003, 1.0), strict=True):
         np.testing.assert_allclose(run.history["lr"], expected_rates(lr, run.history["val_loss"]), rtol=1e-5)
-        assert run.history["lr"][-1] < lr
+    assert any(run.history["lr"][-1] < 0.9 * run.history["lr"][0] for run in runs)
     alone = kl.train(recipes[1], iris, progress=False)
     np.testing.assert_array_equal(alone.history["lr"], runs[1].history["lr"])
 
