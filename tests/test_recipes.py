@@ -58,7 +58,7 @@ def test_large_tables_and_small_ones_get_what_suits_them():
 
 def test_estimators_take_a_function_of_data():
     x, y = DRAW.normal(size=(120, 3)), np.repeat(["a", "b", "c"], 40)
-    x[:, 0] += 3 * np.arange(120) // 40
+    x[:, 0] += 3 * (np.arange(120) // 40)
     model = KilterClassifier(recipe=lambda data: recipes.tabular(data, epochs=150), random_state=0).fit(x, y)
     assert model.run_.recipe.epochs == 150
     assert model.score(x, y) > 0.9
