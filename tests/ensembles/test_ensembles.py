@@ -162,7 +162,9 @@ def test_mean_weights_of_lines_are_the_mean_of_lines(lines, numbers):
 
 
 def test_norms_of_mean_weights_are_learned_anew(numbers, tmp_path):
-    recipe = regression(nn.SpectralNorm(nn.Dense(5, bias=True)), nn.BatchNorm(), nn.ReLU(), nn.Dense(1), inputs=kl.data.Robust())
+    recipe = regression(
+        nn.SpectralNorm(nn.Dense(5, bias=True)), nn.BatchNorm(), nn.ReLU(), nn.Dense(1), inputs=kl.data.Robust()
+    )
     members = fleet(recipe, numbers)
     one = kl.ensemble(members, numbers, average="weights")
     kernel = np.mean([run.params[0]["kernel"] for run in members], 0)
