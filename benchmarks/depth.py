@@ -79,7 +79,7 @@ def digits() -> Dataset:
 
 @dataclass(frozen=True)
 class Training:
-    """One row of the tables of trainings: accuracies and last losses by seed, signals ``(seeds, depth)`` by name."""
+    """One row of the tables of trainings: best accuracies and last losses by seed, signals ``(seeds, depth)`` by name."""
 
     activation: Layer
     weights: str
@@ -98,7 +98,7 @@ class Training:
 
     @property
     def outcome(self) -> str:
-        """What becomes of the training, in the worst of the seeds or, for failures, in the best."""
+        """What becomes of the training: success is judged by the worst seed, failure by the best."""
         if self.accuracies.min() >= REACHED:
             return "trains"
         if self.accuracies.max() >= CHANCE:
@@ -128,7 +128,7 @@ def train(setting: Setting, cases: Iterable[tuple[Layer, str, nn.Chain]], optimi
                 weights,
                 np.array([np.nanmax(run.history["val_accuracy"]) for run in own]),
                 np.array([run.history["loss"][-1] for run in own]),
-                any(run.outcome is Outcome.DIVERGED for run in own),
+                all(run.outcome is Outcome.DIVERGED for run in own),
                 jax.device_get(signals(net, jnp.array(setting.seeds), *setting.rows)),
             )
         )
@@ -175,7 +175,11 @@ def lsuv_levels(setting: Setting, activation: Layer, initializer: Any) -> tuple[
 
 
 def batch_norm_rescues(setting: Setting) -> list[Training]:
-    """4: weights of a spread of 0.01 with a batch norm in front of each activation, and without, at one rate."""
+    """4: weights of a spread of 0.01 with a batch norm in front of each activation, and without, at one rate.
+
+    Behind batch norms gradients grow towards the first layer, with ReLU by 1.21 a layer (Yang et al. 2019, A Mean Field
+    Theory of Batch Normalization): to some 230 times over 30 layers, where training gets slow and seeds differ.
+    """
     normed, plain = (setting.dense(initializer=SMALL, bias=bias) for bias in (False, True))
     cases = []
     for activation in ACTIVATIONS:

@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -13,32 +14,48 @@ import depth
 
 pytestmark = pytest.mark.slow
 
-# Epochs and lowest accuracies, somewhat below what was measured, of a shorter training than the benchmark's: of matched
-# weights, then of tanh and of ReLU behind batch norms. The thousand digits of scikit-learn take more epochs.
-EXPECTED = {"MNIST": (10, 0.85, 0.85, 0.5), "digits": (40, 0.8, 0.8, 0.4)}
+
+class Expected(NamedTuple):
+    """A shorter training than the benchmark's, and bounds of accuracy with some distance to what was measured.
+
+    Attributes:
+        epochs: of training.
+        matched: lowest with matched weights.
+        failed: highest of weights that fail; of 359 validation rows one may guess more by luck than of 2000.
+        tanh: lowest of small weights behind batch norms, with tanh; ``relu``: with ReLU, whose seeds differ much.
+    """
+
+    epochs: int
+    matched: float
+    failed: float
+    tanh: float
+    relu: float
+
+
+EXPECTED = {"MNIST": Expected(10, 0.88, 0.2, 0.88, 0.5), "digits": Expected(40, 0.9, 0.3, 0.9, 0.6)}
 
 
 @pytest.fixture(scope="module")
 def setting():
     data = depth.digits()
-    return depth.Setting(data, epochs=EXPECTED[data.title][0], seeds=(0,))
+    return depth.Setting(data, epochs=EXPECTED[data.title].epochs, seeds=(0,))
 
 
 def test_matched_weights_train_and_fixed_spreads_fail_each_in_its_way(setting):
     rows = {(type(row.activation), row.weights): row for row in depth.weights_decide(setting, depth.SGD)}
-    _, matched, *_ = EXPECTED[setting.data.title]
-    for kind in (nn.Tanh, nn.ReLU):
-        assert rows[kind, "matched"].accuracies.min() >= matched
-        assert rows[kind, "matched"].start == "is kept"
-        assert rows[kind, "std 0.01"].start == "vanishes"
-        assert rows[kind, "std 0.01"].outcome == "at chance"
+    expected = EXPECTED[setting.data.title]
+    for kind, large in ((nn.Tanh, "saturates"), (nn.ReLU, "explodes")):
+        matched, small, big = (rows[kind, weights] for weights in ("matched", "std 0.01", "std 1"))
+        assert [row.start for row in (matched, small, big)] == ["is kept", "vanishes", large]
+        assert matched.accuracies.min() >= expected.matched
+        assert max(small.accuracies.max(), big.accuracies.max()) < expected.failed
         # Vanished outputs are all alike, so that the loss stays at ln 10.
-        np.testing.assert_allclose(rows[kind, "std 0.01"].losses, np.log(10), atol=0.02)
-        assert 0.01 < rows[kind, "matched"].ratio < 100
-        assert rows[kind, "std 0.01"].ratio < 1e-20
-        assert rows[kind, "std 1"].ratio > 1e6
-    assert (rows[nn.Tanh, "std 1"].start, rows[nn.Tanh, "std 1"].outcome) == ("saturates", "at chance")
-    assert (rows[nn.ReLU, "std 1"].start, rows[nn.ReLU, "std 1"].outcome) == ("explodes", "diverges")
+        np.testing.assert_allclose(small.losses, np.log(10), atol=0.02)
+        assert 0.01 < matched.ratio < 100
+        assert small.ratio < 1e-20
+        assert big.ratio > 1e6
+    assert rows[nn.ReLU, "std 1"].diverged
+    assert not rows[nn.Tanh, "std 1"].diverged
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -60,7 +77,7 @@ def test_lsuv_brings_every_layer_to_unit_variance(setting, activation):
 
 def test_batch_norm_makes_small_weights_train(setting):
     rows = {(type(row.activation), "norm" in row.weights): row for row in depth.batch_norm_rescues(setting)}
-    *_, tanh, relu = EXPECTED[setting.data.title]
-    for kind, least in ((nn.Tanh, tanh), (nn.ReLU, relu)):
+    expected = EXPECTED[setting.data.title]
+    for kind, least in ((nn.Tanh, expected.tanh), (nn.ReLU, expected.relu)):
         assert rows[kind, True].accuracies.min() >= least
-        assert rows[kind, False].outcome == "at chance"
+        assert rows[kind, False].accuracies.max() < expected.failed

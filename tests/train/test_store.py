@@ -306,3 +306,9 @@ def test_dates_are_no_classes():
     )
     with pytest.raises(InputError, match="no classes"):
         kl.data.from_arrays(x, days[np.arange(30) % 3])
+
+
+def test_states_of_single_numbers_come_back(iris, small_recipe, tmp_path):
+    net = nn.Chain(nn.Dense(8), nn.BatchNorm(cumulative=True), nn.ReLU(), nn.Dense(3))
+    run = kl.train(small_recipe.replace(net=net, epochs=1), iris, progress=False)
+    assert_same(run, kl.load(run.save(tmp_path / "run")))

@@ -174,7 +174,7 @@ def _scaling(preprocess: Preprocess | None, facts: dict[str, Any]) -> Scaling:
 
 def _tensors(run: Run) -> bytes:
     leaves = trees.named({"params": run.params, "state": run.state})
-    return save_tensors({name: np.ascontiguousarray(leaf) for name, leaf in leaves.items()})
+    return save_tensors({name: np.asarray(leaf, order="C") for name, leaf in leaves.items()})
 
 
 def _weights(folder: Path, recipe: Recipe, shape: tuple[int, ...]) -> tuple[Any, Any]:
