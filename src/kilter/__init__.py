@@ -5,19 +5,27 @@ from importlib.metadata import version
 from kilter import data, losses, metrics, nn, optim, recipes
 from kilter.catalog import catalog
 from kilter.core.diff import diff
+from kilter.core.distributions import Choice, Integer, LogUniform, Repeat, Uniform, shared
 from kilter.core.errors import DoubtWarning, FileError, InputError
+from kilter.search import Space, space, strategies
 from kilter.train import EarlyStopping, Outcome, Recipe, Run, load, train, train_fleet
 
 __version__ = version("kilter")
 
 __all__ = [
+    "Choice",
     "DoubtWarning",
     "EarlyStopping",
     "FileError",
     "InputError",
+    "Integer",
+    "LogUniform",
     "Outcome",
     "Recipe",
+    "Repeat",
     "Run",
+    "Space",
+    "Uniform",
     "catalog",
     "data",
     "diff",
@@ -27,6 +35,9 @@ __all__ = [
     "nn",
     "optim",
     "recipes",
+    "shared",
+    "space",
+    "strategies",
     "train",
     "train_fleet",
 ]
