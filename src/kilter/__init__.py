@@ -7,7 +7,8 @@ from kilter.catalog import catalog
 from kilter.core.diff import diff
 from kilter.core.distributions import Choice, Integer, LogUniform, Repeat, Uniform, shared
 from kilter.core.errors import DoubtWarning, FileError, InputError
-from kilter.search import Space, space, strategies
+from kilter.search import Space, strategies
+from kilter.search.opening import space
 from kilter.train import EarlyStopping, Outcome, Recipe, Run, load, train, train_fleet
 
 __version__ = version("kilter")

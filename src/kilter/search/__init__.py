@@ -1,7 +1,6 @@
 """Search: the space that a recipe with distributions spans, and strategies that go through it."""
 
 from kilter.search.dimension import Dimension, Need, Point
-from kilter.search.opening import space
 from kilter.search.space import Space
 
-__all__ = ["Dimension", "Need", "Point", "Space", "space"]
+__all__ = ["Dimension", "Need", "Point", "Space"]

@@ -1,8 +1,8 @@
-"""Optuna's samplers as strategies: the record is replayed into a study in memory, which is asked for one trial."""
+"""Optuna's samplers as strategies: the record is replayed into a study in memory, which is then asked."""
 
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
@@ -31,26 +31,39 @@ class Replayed(Strategy, abstract=True):
         raise NotImplementedError
 
     def next(self, state: State) -> Ask:
+        return self.ask(state, 1)[1][0]
+
+    def ask(self, state: State, n: int) -> tuple[State, tuple[Ask, ...]]:
         import optuna  # half a second that most programs never need
 
-        own = int(np.random.SeedSequence([state.seed, len(state.asks)]).generate_state(1)[0])
+        before = len(state.asks)
         with _quiet(optuna):
-            study = optuna.create_study(sampler=self.sampler(optuna, own), direction="maximize")
-            study.add_trials(self._trials(optuna, state))
-            trial = study.ask()
-            point: Point = {}
-            for dimension in state.dimensions:
-                exists = dimension.exists(point)
-                if exists or self.flat:
-                    drawn = _suggested(trial, dimension)
-                    point |= {dimension.name: _read(dimension, drawn)} if exists else {}
-        return state.ask(point)
+            study = optuna.create_study(direction="maximize")
+            study.add_trials(self._trials(optuna, state, state.asks))
+            for _ in range(n):
+                own = np.random.SeedSequence([state.seed, len(state.asks)]).generate_state(1)[0]
+                study.sampler = self.sampler(optuna, int(own))
+                trial = study.ask()
+                state = state.asked(state.ask(self._point(trial, state.dimensions)))
+                # Its place is taken by the point as the record has it, to the last bit: so a batch may be cut anywhere.
+                study.tell(trial, state=optuna.trial.TrialState.FAIL)
+                study.add_trials(self._trials(optuna, state, state.asks[-1:]))
+        return state, state.asks[before:]
 
-    def _trials(self, optuna: Any, state: State) -> list[Any]:
+    def _point(self, trial: Any, dimensions: Sequence[Dimension]) -> Point:
+        point: Point = {}
+        for dimension in dimensions:
+            exists = dimension.exists(point)
+            if exists or self.flat:
+                drawn = _suggested(trial, dimension)
+                point |= {dimension.name: _read(dimension, drawn)} if exists else {}
+        return point
+
+    def _trials(self, optuna: Any, state: State, asks: Sequence[Ask]) -> list[Any]:
         kinds = {each.name: _kind(optuna, each) for each in state.dimensions}
         ranked = state.ranked()
         worst = state.scores[ranked[-1]] if ranked else 0.0
-        return [self._trial(optuna, state, kinds, ask, worst) for ask in state.asks]
+        return [self._trial(optuna, state, kinds, ask, worst) for ask in asks]
 
     def _trial(self, optuna: Any, state: State, kinds: dict[str, Any], ask: Ask, worst: float | None) -> Any:
         score = state.scores[ask.id]

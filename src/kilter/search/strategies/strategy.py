@@ -11,7 +11,7 @@ from kilter.search.strategies.state import Ask, State
 
 
 class Strategy(Value, abstract=True):
-    """Base of all strategies: values whose memory is a `State` outside of them. A member defines `next` alone.
+    """Base of all strategies: values whose memory is a `State` outside of them. A member defines `next`.
 
     Scores are higher-is-better numbers; NaN is a trial that failed. A trial may be a step of a longer one: an ask says up
     to which epoch to train, and with whose weights to begin. Simple strategies leave both open.
