@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kilter import data, losses, nn, optim
+from kilter.search import strategies
 
 FAMILIES: dict[str, Iterable[Any]] = {
     "initializer": nn.initializers.ALL,
@@ -16,6 +17,7 @@ FAMILIES: dict[str, Iterable[Any]] = {
     "optimizer wrapper": optim.WRAPPERS,
     "schedule": optim.SCHEDULES,
     "preprocessing": data.PREPROCESSING,
+    "search strategy": strategies.ALL,
 }
 
 

@@ -10,7 +10,7 @@ from kilter.search.strategies.strategy import Strategy
 class Sobol(Strategy):
     """The points of Sobol's sequence, scrambled by the seed: random search without gaps and clusters.
 
-    Args of the sequence are SciPy's: scrambling by a random linear matrix and a digital shift (Matousek 1998).
+    The sequence is SciPy's; its scrambling is a random linear matrix and a digital shift (Matousek 1998).
     """
 
     formula = "point i of the scrambled Sobol sequence"
