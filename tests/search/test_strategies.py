@@ -150,6 +150,26 @@ def test_halving_costs_what_its_paper_says():
     assert cost == {1: 16, 2: 8, 4: 8, 8: 8, 16: 8}
 
 
+def learning(ask):
+    """A learning curve: the hill, and a gap that closes with the root of the epochs, at a pace of its own."""
+    pace = 2.0 + math.sin(1e4 * ask.point["x0"])
+    return hill(ask.point) - 8.0 * pace / math.sqrt(ask.epochs)
+
+
+@pytest.mark.parametrize("strategy", [SuccessiveHalving(81), Hyperband(81), ASHA(81)], ids=lambda s: type(s).__name__)
+def test_halving_beats_random_search_of_as_many_epochs(strategy):
+    wins = 0
+    for seed in range(20):
+        state, asks = strategy.ask(strategy.init(LOGS, seed), 27)
+        spent = 0
+        while asks and spent < 2000:
+            spent += sum(a.epochs - (0 if a.parent is None else state.asks[a.parent].epochs) for a in asks)
+            state, asks = strategy.ask(strategy.tell(state, asks, list(map(learning, asks))), 27)
+        found = max(hill(ask.point) for ask in state.asks if ask.epochs == 81)
+        wins += found > best(Random(), seed + 100, 1, math.ceil(spent / 81))
+    assert wins >= 15  # a fair coin: p = 0.02
+
+
 def test_asha_never_waits_and_promotes_the_best_third():
     strategy = ASHA(9)
     state = strategy.init(LOGS, 0)
