@@ -16,6 +16,7 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import matplotlib as mpl
@@ -43,8 +44,14 @@ class Table:
 
     def regret(self, point: Point) -> float:
         """Distance of a point's mean from the best, in units of the distance between the best and the median."""
+        best, median = self._marks
+        return float((best - self.at(point).mean()) / (best - median))
+
+    @cached_property
+    def _marks(self) -> tuple[float, float]:
+        """The best and the median mean."""
         means = self.scores.mean(-1)
-        return float((means.max() - self.at(point).mean()) / (means.max() - np.median(means)))
+        return float(means.max()), float(np.median(means))
 
 
 def recorded(bench: Any, sign: float) -> Table:

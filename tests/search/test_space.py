@@ -196,6 +196,23 @@ def test_a_shared_one_exists_where_any_of_its_places_does():
     assert both.net == nn.Chain(nn.Dense(16), nn.Dense(16))
 
 
+def test_leaves_are_what_a_network_in_training_can_change():
+    rate = kl.shared("rate", kl.Uniform(0.1, 0.2))
+    clip = kl.data.SmoothClip(kl.LogUniform(1, 9))
+    recipe = plain(nn.Dropout(rate), nn.Dense(kl.Integer(2, 3)), optimizer=optim.SGD(rate), inputs=clip)
+    leaves = {each.name: each.leaf for each in kl.Space.of(recipe).dimensions}
+    assert leaves == {"rate": True, "net.layers[1].units": False, recipe_path(recipe, kl.LogUniform): False}
+    mixed = plain(nn.Dropout(rate), optimizer=optim.SGD(rate), stopping=kl.EarlyStopping(min_delta=rate))
+    assert kl.Space.of(mixed).dimensions[0].leaf
+    width = kl.shared("width", kl.Integer(2, 3))
+    both = plain(nn.Dense(width), stopping=kl.EarlyStopping(width))
+    assert not kl.Space.of(both).dimensions[0].leaf
+
+
+def recipe_path(recipe, kind):
+    return next(path for path, value in walk(recipe) if isinstance(value, kind))
+
+
 def test_drawn_values_that_do_not_go_together_are_refused_when_built():
     schedule = optim.MultiStep(0.1, (0.2, 0.4))
     recipe = plain(

@@ -9,8 +9,8 @@ import numpy as np
 from kilter.core.checks import check_seed
 from kilter.core.distributions import Choice, Integer, LogUniform, Repeat
 from kilter.core.errors import InputError
-from kilter.core.paths import nearest
-from kilter.core.specs import Scale, Spec
+from kilter.core.paths import children, nearest
+from kilter.core.specs import Scale
 from kilter.search import dimension
 from kilter.search.dimension import Dimension, Point
 from kilter.search.slots import Slot, fill, labels, slots
@@ -55,16 +55,14 @@ class Space:
         if not isinstance(recipe, Recipe):
             raise InputError(f"a kl.Recipe with distributions in it is needed, got a {type(recipe).__name__}")
         found: dict[str, tuple[Slot, Dimension]] = {}
-        for slot in slots(recipe, "", Spec("part")):
-            own = _dimension(slot)
-            if slot.name not in found:
-                found[slot.name] = slot, own
-                continue
-            first, known = found[slot.name]
-            if first.held != slot.held or replace(known, needs=()) != replace(own, needs=()):
-                raise InputError(f"shared({slot.name!r}): all places must share one distribution, of one scale")
-            needs = tuple(dict.fromkeys(known.needs + own.needs)) if known.needs and own.needs else ()
-            found[slot.name] = first, replace(known, needs=needs)
+        for field, child in children(recipe):
+            for slot in slots(child, field, recipe._specs[field]):
+                # Preprocessing is fitted before training begins; other numbers there are another start.
+                own = replace(_dimension(slot), leaf=False) if field in ("inputs", "targets") else _dimension(slot)
+                first, known = found.get(slot.name, (slot, own))
+                if first.held != slot.held or known.scale != own.scale:
+                    raise InputError(f"shared({slot.name!r}): all places must share one distribution, of one scale")
+                found[slot.name] = first, _merged(known, own)
         if not found:
             raise InputError(
                 "there is no distribution in this recipe; put one in the place of a number, such as "
@@ -138,6 +136,12 @@ def _dimension(slot: Slot) -> Dimension:
         scale = "complement"
     leaf = slot.spec.role == "number" and not isinstance(held, Repeat)
     return Dimension(slot.name, held.low, held.high, scale, whole, leaf=leaf, needs=needs)
+
+
+def _merged(one: Dimension, other: Dimension) -> Dimension:
+    """What stands in two places exists where either does, and is a leaf where both are."""
+    needs = tuple(dict.fromkeys(one.needs + other.needs)) if one.needs and other.needs else ()
+    return replace(one, needs=needs, leaf=one.leaf and other.leaf)
 
 
 def _parents_first(found: dict[str, Dimension]) -> tuple[Dimension, ...]:

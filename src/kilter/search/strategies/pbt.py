@@ -1,12 +1,13 @@
 """Population-based training: networks that copy better ones while they train, with other hyper-parameters."""
 
+from collections.abc import Sequence
 from dataclasses import KW_ONLY
 from typing import Any, ClassVar
 
 import numpy as np
 
 from kilter.core.specs import number, option
-from kilter.search.dimension import Dimension
+from kilter.search.dimension import Dimension, Point
 from kilter.search.strategies.state import Ask, State
 from kilter.search.strategies.strategy import Strategy
 
@@ -55,20 +56,19 @@ class PBT(Strategy):
             return None
         ranked = state.ranked(before)
         count = max(1, int(self.share * self.population))
+        if start + member in ranked[: self.population - count]:
+            return state.ask(state.asks[start + member].point, epochs, start + member)
         if not ranked:
             return None
-        stays = start + member in ranked[: max(len(before) - count, 1)]
-        if stays:
-            return state.ask(state.asks[start + member].point, epochs, start + member)
         rng = state.rng()
         parent = ranked[rng.integers(min(count, len(ranked)))]
-        point = dict(state.asks[parent].point)
-        for dimension in state.dimensions:
-            if dimension.leaf and dimension.name in point:
-                point[dimension.name] = self._explored(dimension, point[dimension.name], rng)
-        return state.ask(point, epochs, parent)
+        return state.ask(self._explored(state.dimensions, state.asks[parent].point, rng), epochs, parent)
 
-    def _explored(self, dimension: Dimension, value: Any, rng: np.random.Generator) -> Any:
+    def _explored(self, dimensions: Sequence[Dimension], point: Point, rng: np.random.Generator) -> Point:
+        leaves = (each for each in dimensions if each.leaf and each.name in point)
+        return point | {each.name: self._changed(each, point[each.name], rng) for each in leaves}
+
+    def _changed(self, dimension: Dimension, value: Any, rng: np.random.Generator) -> Any:
         anew, up, place = rng.random() < self.resample, rng.random() < 0.5, rng.random()
         if anew or not dimension.ordered:
             return dimension.decode(place)
