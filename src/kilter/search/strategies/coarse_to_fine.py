@@ -17,9 +17,10 @@ class CoarseToFine(Strategy):
 
         u ~ U(a, a + w),   w = shrink^min(r, rounds - 1),   a = clip(center - w / 2, 0, 1 - w):
 
-    a box of the same size also at the border. An option without order stays the center's with probability 1 - w and is
-    drawn anew otherwise. What does not exist at the center is random. Several centers keep it from being caught by one
-    lucky trial or one of several hills. A round begins when the one before is told; after ``rounds`` boxes shrink no more.
+    a box of the same size also at the border; whole numbers and ordered options have at least their neighbors in it. An
+    option without order stays the center's with probability 1 - w and is drawn anew otherwise. What does not exist at the
+    center is random. Several centers keep it from being caught by one lucky trial or one of several hills. A round begins
+    when the one before is told; after ``rounds`` boxes shrink no more.
 
     Args:
         trials: points of a round.
@@ -62,5 +63,6 @@ def _near(dimension: Dimension, center: Point, width: float, u: float, stay: flo
         return dimension.decode(u)
     if not dimension.ordered:
         return center[dimension.name]
+    width = max(width, min(3 / dimension.count, 1.0))
     low = min(max(dimension.encode(center[dimension.name]) - width / 2, 0.0), 1.0 - width)
     return dimension.decode(low + width * u)
