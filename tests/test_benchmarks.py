@@ -10,7 +10,7 @@ FOLDER = Path(__file__).parent.parent / "benchmarks"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["one_network", "estimators", "masks", "kernels", "sequences"])
+@pytest.mark.parametrize("name", ["one_network", "estimators", "masks", "kernels", "sequences", "strategies"])
 def test_the_quick_form_runs(name, capsys, monkeypatch):
     monkeypatch.setattr(sys, "argv", [name, "--quick"])
     monkeypatch.syspath_prepend(str(FOLDER))
