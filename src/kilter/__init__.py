@@ -9,7 +9,9 @@ from kilter.core.distributions import Choice, Integer, LogUniform, Repeat, Unifo
 from kilter.core.errors import DoubtWarning, FileError, InputError
 from kilter.ensembles import Ensemble, ensemble, load, snapshots
 from kilter.search import Space, strategies
+from kilter.search.loop import search
 from kilter.search.opening import space
+from kilter.search.study import Study
 from kilter.train import EarlyStopping, Outcome, RangeTest, Recipe, Run, lr_range_test, train, train_fleet
 
 __version__ = version("kilter")
@@ -29,6 +31,7 @@ __all__ = [
     "Repeat",
     "Run",
     "Space",
+    "Study",
     "Uniform",
     "catalog",
     "data",
@@ -41,6 +44,7 @@ __all__ = [
     "nn",
     "optim",
     "recipes",
+    "search",
     "shared",
     "snapshots",
     "space",

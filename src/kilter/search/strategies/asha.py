@@ -23,6 +23,8 @@ class ASHA(Climbing):
     source: ClassVar[str] = "Li et al. 2020, A System for Massively Parallel Hyperparameter Tuning, algorithm 2"
     choose: ClassVar[str] = "Trials of very different length, on machines that should never wait."
 
+    batch: ClassVar[int] = 16
+
     def next(self, state: State) -> Ask:
         ladder = self.ladder
         gone = {ask.parent for ask in state.asks}

@@ -25,6 +25,7 @@ class Replayed(Strategy, abstract=True):
     """
 
     flat: ClassVar[bool] = False
+    batch: ClassVar[int] = 16
 
     def sampler(self, optuna: Any, seed: int) -> Any:
         """A fresh sampler."""
@@ -37,7 +38,7 @@ class Replayed(Strategy, abstract=True):
         import optuna  # half a second that most programs never need
 
         before = len(state.asks)
-        with _quiet(optuna):
+        with quiet(optuna):
             study = optuna.create_study(direction="maximize")
             study.add_trials(self._trials(optuna, state, state.asks))
             for _ in range(n):
@@ -113,7 +114,7 @@ def _read(dimension: Dimension, seen: Any) -> Any:
 
 
 @contextmanager
-def _quiet(optuna: Any) -> Iterator[None]:
+def quiet(optuna: Any) -> Iterator[None]:
     """Keep Optuna from logging studies and warning of samplers that are on trial."""
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)

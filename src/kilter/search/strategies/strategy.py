@@ -23,6 +23,7 @@ class Strategy(Value, abstract=True):
         formula: what it asks for.
         source: paper and year.
         choose: when to choose it.
+        batch: trials that are best asked for at once: they train side by side, but none learns from the others.
 
     >>> from kilter.search.dimension import Dimension
     >>> from kilter.search.strategies import Random
@@ -37,6 +38,7 @@ class Strategy(Value, abstract=True):
     formula: ClassVar[str] = ""
     source: ClassVar[str] = ""
     choose: ClassVar[str] = ""
+    batch: ClassVar[int] = 64
 
     def next(self, state: State) -> Ask | None:
         """The next trial, or ``None``: more must be told first or, where no trial is out, the search is over."""
