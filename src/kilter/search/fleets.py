@@ -62,8 +62,8 @@ def grouped(
             continue
         begin = 0 if ask.parent is None else members[ask.parent][0].epochs
         groups[structure(recipe), begin, ask.epochs].append((ask, recipe))
-    split = (tuple(zip(*pairs, strict=True)) for pairs in groups.values())
-    return [Group(asks, recipes) for asks, recipes in split], refused
+    split = [Group(tuple(ask for ask, _ in pairs), tuple(recipe for _, recipe in pairs)) for pairs in groups.values()]
+    return split, refused
 
 
 def _built(space: Space, data: Dataset, ask: Ask, max_params: int | None) -> Recipe:

@@ -132,9 +132,7 @@ def _asked(study: Study, trials: int) -> tuple[Study, list[Ask]]:
     return study.asking(state), out
 
 
-def _begun(
-    recipe: Recipe, data: Dataset, strategy: Strategy, seeds: tuple[int, ...], seed: int, keep: int
-) -> Study:
+def _begun(recipe: Recipe, data: Dataset, strategy: Strategy, seeds: tuple[int, ...], seed: int, keep: int) -> Study:
     """The study before its first trial."""
     space = Space.of(recipe)
     if not isinstance(data, Dataset):
@@ -146,7 +144,9 @@ def _begun(
     if not isinstance(strategy, Strategy):
         raise InputError(f"strategy must be one of kl.strategies, such as kl.strategies.TPE(), got {strategy!r}")
     if isinstance(strategy, PBT):
-        raise InputError("strategy: kl.search cannot change values of networks in training, as PBT does; take Hyperband")
+        raise InputError(
+            "strategy: kl.search cannot change values of networks in training, as PBT does; take Hyperband"
+        )
     if hasattr(strategy, "epochs"):
         space, strategy = _over_epochs(space, strategy)
     metric = deciding_metric(recipe, data)

@@ -14,7 +14,6 @@ from safetensors.numpy import save as save_tensors
 from kilter.core import files
 from kilter.core.errors import FileError, InputError
 from kilter.data.dataset import Dataset
-from kilter.search.space import Space
 from kilter.search.strategies import State, Strategy
 from kilter.search.study import Study
 from kilter.search.trial import Trial
@@ -92,7 +91,9 @@ class Storage:
             raise _corrupt(self.folder, _STUDY, error) from None
 
     def _study(self, empty: Study, facts: dict[str, Any]) -> Study:
-        runs = {int(id): tuple(load(self.folder / _RUNS / name) for name in names) for id, names in facts["runs"].items()}
+        runs = {
+            int(id): tuple(load(self.folder / _RUNS / name) for name in names) for id, names in facts["runs"].items()
+        }
         members = {int(id): tuple(self._member(name) for name in names) for id, names in facts["members"].items()}
         return Study(
             **{name: getattr(empty, name) for name in ("space", "data", "strategy", "seeds", "metric", "keep")},
@@ -188,7 +189,7 @@ def _named(id: int, held: tuple[Any, ...], ending: str) -> list[str]:
 def _tensors(member: Paused) -> bytes:
     named = {f"leaves/{name}": leaf for name, leaf in member.leaves.items()}
     named |= {f"lines/{name}": line for name, line in member.lines.items()}
-    return save_tensors({name: np.ascontiguousarray(leaf) for name, leaf in named.items()})
+    return save_tensors({name: np.asarray(leaf, order="C") for name, leaf in named.items()})
 
 
 def _plain(node: Any) -> Any:

@@ -202,7 +202,9 @@ class Study:
         import pandas as pd
 
         columns = {each.name: [trial.point.get(each.name) for trial in trials] for each in self.space.dimensions}
-        columns |= {name: [getattr(trial, name) for trial in trials] for name in ("score", "outcome", "seconds", "epochs")}
+        columns |= {
+            name: [getattr(trial, name) for trial in trials] for name in ("score", "outcome", "seconds", "epochs")
+        }
         return pd.DataFrame(columns, index=pd.Index([trial.id for trial in trials], name="trial"))
 
 

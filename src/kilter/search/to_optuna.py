@@ -41,7 +41,9 @@ class Mirror:
             return None
         if url is True:
             if folder is None:
-                raise InputError("optuna=True puts a SQLite file into the storage folder; give storage='FOLDER' or a URL")
+                raise InputError(
+                    "optuna=True puts a SQLite file into the storage folder; give storage='FOLDER' or a URL"
+                )
             url = f"sqlite:///{Path(folder).absolute() / 'optuna.sqlite'}"
             Path(folder).mkdir(parents=True, exist_ok=True)
         if not isinstance(url, str):
@@ -72,7 +74,9 @@ class Mirror:
                 return action()
         except Exception as error:
             told = " ".join(str(error).split())[:160]
-            raise FileError(f"optuna: the storage {self._url} cannot be used ({type(error).__name__}: {told})") from None
+            raise FileError(
+                f"optuna: the storage {self._url} cannot be used ({type(error).__name__}: {told})"
+            ) from None
 
 
 def _distribution(optuna: Any, dimension: Dimension) -> Any:

@@ -52,5 +52,6 @@ class Trial:
     @classmethod
     def from_dict(cls, entry: dict[str, Any]) -> "Trial":
         """Read a trial from plain data."""
-        given = {each.name: entry[each.name] for each in fields(cls)}
-        return cls(**given | {"scores": tuple(math.nan if score is None else score for score in entry["scores"])})
+        given: dict[str, Any] = {each.name: entry[each.name] for each in fields(cls)}
+        given["scores"] = tuple(math.nan if score is None else score for score in entry["scores"])
+        return cls(**given)
