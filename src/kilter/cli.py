@@ -123,13 +123,14 @@ def search(
     """Search for the network that predicts a table best, and keep it."""
     folder = Path("runs") / table.name.split(".")[0] if out_dir is None else out_dir
     store.check_free(folder)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", kl.DoubtWarning)  # they stand in the notes, which are printed
-        data = kl.data.from_table(table, target=target, validation=validation, test=test, seed=seed)
     if resume is not None and (storage, space, strategy) != (None, None, None):
         raise kl.InputError("--resume goes on as the study began; leave out --storage, --space and --strategy")
-    given: dict[str, Any] = {"space": _space(space, data), "seed": seed, "trials": 64, "storage": storage}
-    given = given | {"strategy": _strategy(strategy)} if resume is None else settings(resume)
+    given = {"strategy": _strategy(strategy), "seed": seed, "trials": 64} if resume is None else settings(resume)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", kl.DoubtWarning)  # they stand in the notes, which are printed
+        data = kl.data.from_table(table, target=target, validation=validation, test=test, seed=given["seed"])
+    if resume is None:
+        given |= {"space": _space(space, data), "storage": storage}
     given |= {} if trials is None else {"trials": trials}
     out.print(data)
     study = kl.search(data=data, time_limit=None if minutes is None else 60 * minutes, **given)

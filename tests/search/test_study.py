@@ -1,5 +1,6 @@
 """Studies: what a search finds and records, that it goes on after any end, and that what is trained on never restarts."""
 
+import importlib
 import json
 import os
 import signal
@@ -17,7 +18,7 @@ import kilter as kl
 from kilter import losses, nn, optim, strategies
 from kilter.core.errors import FileError, InputError
 from kilter.report.study_figure import study_figure
-from kilter.search import importance
+from kilter.search import fleets, importance
 from kilter.search.storage import settings
 from kilter.train.fleet import Fleet
 from kilter.train.interrupt import interruptible
@@ -103,6 +104,23 @@ def test_trials_that_cannot_be_trained_are_recorded_and_no_more(iris):
         _ = search(iris, max_params=1).best
 
 
+@pytest.mark.parametrize(("most", "failed"), [(1, 0), (0, 4)])
+def test_what_is_too_large_for_the_device_trains_in_halves_or_fails(iris, study, monkeypatch, most, failed):
+    whole = fleets._trained
+
+    def short(group, *given):
+        if len(group.asks) > most:
+            raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: out of memory")
+        return whole(group, *given)
+
+    monkeypatch.setattr(fleets, "_trained", short)
+    found = search(iris)
+    assert found.trials["score"].isna().sum() == failed
+    assert found.trials["outcome"].str.contains("out of memory").sum() == failed
+    if not failed:
+        assert np.allclose(found.trials["score"], study.trials["score"])
+
+
 def test_a_trial_that_diverges_has_failed(iris):
     study = search(iris, recipe(kl.LogUniform(1e30, 1e32), momentum=kl.Uniform(0.0, 0.9)))
     assert study.trials["score"].isna().all()
@@ -141,6 +159,7 @@ def test_a_study_is_kept_and_goes_on(study, iris, tmp_path):
     folder = tmp_path / "study"
     begun = search(iris, trials=2, storage=folder)
     assert len(begun.trials) == 2
+    assert len(list((folder / "runs").iterdir())) == 2
     assert settings(folder)["trials"] == 2
     again = search(iris, storage=folder)
     assert same_trials(again, study)
@@ -286,11 +305,13 @@ def test_the_importance_of_one_split_is_exact():
     np.testing.assert_allclose(shares[cut], np.broadcast_to([1.0, 0.0], shares[cut].shape), atol=1e-12)
 
 
-def test_importance_and_the_figure_of_a_study(study, tmp_path):
+def test_importance_and_the_figure_of_a_study(study, iris, tmp_path):
     table = study.importance(trees=4)
     assert set(table.index) == {"optimizer.lr.lr", "optimizer.momentum"}
     assert ((table["importance"] >= 0) & (table["importance"] <= 1)).all()
     study_figure(study, tmp_path / "study.svg")
+    chosen = search(iris, recipe(momentum=kl.Choice(0.0, 0.5, 0.9), lr=kl.Choice(0.1, 0.2, 0.3)))
+    assert len(study_figure(chosen).axes) == 3
     assert "optimizer.lr.lr" in (tmp_path / "study.svg").read_text()
 
 
@@ -324,3 +345,8 @@ def test_a_process_that_is_killed_at_any_time_loses_no_law(iris, tmp_path):
         process.kill()
         process.wait()
     assert same_trials(search(iris, SPACE, trials=9, strategy=strategy, storage=folder), whole)
+
+
+def test_the_function_and_the_package_share_a_name():
+    assert callable(kl.search)
+    assert importlib.import_module("kilter.search.space").Space is kl.Space

@@ -8,14 +8,11 @@ from typing import Any
 
 import jax
 
-from kilter.core import trees
 from kilter.core.errors import InputError
 from kilter.data.dataset import Dataset
-from kilter.nn.layer import shapes
-from kilter.search.space import Space
+from kilter.search.gate import Gate
 from kilter.search.strategies.state import Ask
 from kilter.search.trial import Trial
-from kilter.train.check import check
 from kilter.train.fleet import Fleet, structure
 from kilter.train.outcome import Outcome
 from kilter.train.paused import Paused
@@ -48,15 +45,13 @@ class Group:
         return Group(self.asks[:middle], self.recipes[:middle]), Group(self.asks[middle:], self.recipes[middle:])
 
 
-def grouped(
-    space: Space, data: Dataset, asks: Sequence[Ask], members: Members, max_params: int | None
-) -> tuple[list[Group], list[Ended]]:
-    """Asks by structure and by the epochs that they go through; and the trials of which nothing can be built."""
+def grouped(gate: Gate, asks: Sequence[Ask], members: Members) -> tuple[list[Group], list[Ended]]:
+    """Asks by structure and by the epochs that they go through; and the trials that the gate refuses."""
     groups: dict[Any, list[tuple[Ask, Recipe]]] = defaultdict(list)
     refused: list[Ended] = []
     for ask in asks:
         try:
-            recipe = _built(space, data, ask, max_params)
+            recipe = gate.built(ask.point)
         except InputError as error:
             refused.append(Ended(Trial.failed(ask, f"{error}, at {ask.point}")))
             continue
@@ -66,26 +61,17 @@ def grouped(
     return split, refused
 
 
-def _built(space: Space, data: Dataset, ask: Ask, max_params: int | None) -> Recipe:
-    recipe = space.build(ask.point)
-    check(recipe, data)
-    if max_params is not None:
-        count = trees.size(shapes(recipe.net, data.shape)[0])
-        if count > max_params:
-            raise InputError(f"the network has {count:,} parameters, more than max_params={max_params:,}")
-    return recipe
-
-
 def trained(group: Group, data: Dataset, seeds: tuple[int, ...], members: Members) -> list[Ended]:
     """Train a group to its epochs; empty where Ctrl-C came first. What is too large for the device trains in halves."""
     began = time.perf_counter()
     try:
         return _trained(group, data, seeds, members)
     except jax.errors.JaxRuntimeError as error:
-        if len(group.asks) > 1:
+        first, *others = group.asks
+        if others:
             return [ended for half in group.halves() for ended in trained(half, data, seeds, members)]
         reason = " ".join(str(error).split())[:200]
-        return [Ended(Trial.failed(group.asks[0], reason, time.perf_counter() - began))]
+        return [Ended(Trial.failed(first, reason, time.perf_counter() - began))]
 
 
 def _trained(group: Group, data: Dataset, seeds: tuple[int, ...], members: Members) -> list[Ended]:

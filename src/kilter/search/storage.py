@@ -52,8 +52,7 @@ def fingerprint(data: Dataset) -> str:
     digest = hashlib.sha256(repr((data.target, data.categories)).encode())
     for part in (data.train, data.validation):
         for array in (None, None, None) if part is None else (part.x, part.y, part.weights):
-            known = None if array is None else np.ascontiguousarray(array)
-            digest.update(b"none" if known is None else f"{known.dtype}{known.shape}".encode() + known.tobytes())
+            digest.update(b"none" if array is None else f"{array.dtype}{array.shape}".encode() + array.tobytes())
     return digest.hexdigest()
 
 
@@ -76,12 +75,11 @@ class Storage:
             FileError: a file is corrupt or cannot be read.
             InputError: it is another study.
         """
-        if not (self.folder / _STUDY).exists():
+        if not known(self.folder):
             return empty
         facts = _facts(self.folder)
-        known = facts["identity"]
         for name, told in _WORDS.items():
-            if known.get(name) != self.identity[name]:
+            if facts["identity"].get(name) != self.identity[name]:
                 raise InputError(f"storage: {self.folder} holds a search with {told}; name another folder or remove it")
         try:
             return self._study(empty, facts)
@@ -140,6 +138,11 @@ class Storage:
         _sweep(self.folder / _MEMBERS, members)
 
 
+def known(folder: str | Path) -> bool:
+    """Whether there is a study in the folder."""
+    return (Path(folder) / _STUDY).exists()
+
+
 def settings(folder: str | Path) -> dict[str, Any]:
     """With what a study in a folder was searched: arguments of `kilter.search`, but for the data.
 
@@ -149,13 +152,13 @@ def settings(folder: str | Path) -> dict[str, Any]:
     folder = Path(folder)
     facts = _facts(folder)
     try:
-        known = facts["identity"]
+        own = facts["identity"]
         return {
-            "space": Recipe.from_json(json.dumps(known["space"])),
-            "strategy": Strategy.from_json(json.dumps(known["strategy"])),
+            "space": Recipe.from_json(json.dumps(own["space"])),
+            "strategy": Strategy.from_json(json.dumps(own["strategy"])),
             "trials": facts["trials_wanted"],
             "storage": folder,
-            **{name: known[name] for name in ("seeds", "seed", "max_params", "keep")},
+            **{name: own[name] for name in ("seeds", "seed", "max_params", "keep")},
         }
     except (KeyError, TypeError, ValueError) as error:
         raise _corrupt(folder, _STUDY, error) from None
@@ -201,7 +204,7 @@ def _plain(node: Any) -> Any:
 
 def _sweep(folder: Path, wanted: dict[int, list[str]]) -> None:
     """Remove what belongs to no state any more."""
-    known = {name for names in wanted.values() for name in names}
+    kept = {name for names in wanted.values() for name in names}
     for path in folder.iterdir() if folder.is_dir() else ():
-        if path.name not in known:
+        if path.name not in kept:
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)

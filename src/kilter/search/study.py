@@ -85,10 +85,17 @@ class Study:
 
     @property
     def ranked(self) -> list[Trial]:
-        """Trials that have a score, best first; of those that were trained on the last stage alone."""
-        onward = {trial.parent for trial in self.records if trial.ok}
-        scored = [trial for trial in self.records if trial.ok and trial.id not in onward]
-        return sorted(scored, key=lambda trial: (-gain(self.metric, trial.score), trial.id))
+        """Trials that have a score, best first; without those that did no worse when they were trained on."""
+        scores = {trial.id: gain(self.metric, trial.score) for trial in self.records if trial.ok}
+        onward = {trial.parent for trial in self.records if trial.id in scores and self._no_worse(trial, scores)}
+        return sorted(
+            (trial for trial in self.records if trial.id in scores and trial.id not in onward),
+            key=lambda trial: (-scores[trial.id], trial.id),
+        )
+
+    @staticmethod
+    def _no_worse(trial: Trial, scores: dict[int, float]) -> bool:
+        return trial.parent is not None and scores[trial.id] >= scores[trial.parent]
 
     @property
     def best(self) -> Best:
