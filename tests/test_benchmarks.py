@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).parent.parent / "benchmarks"
+NAMES = ["one_network", "estimators", "masks", "kernels", "sequences", "depth", "strategies"]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["one_network", "estimators", "masks", "kernels", "sequences", "depth"])
+@pytest.mark.parametrize("name", NAMES)
 def test_the_quick_form_runs(name, capsys, monkeypatch):
     monkeypatch.setattr(sys, "argv", [name, "--quick"])
     monkeypatch.syspath_prepend(str(FOLDER))

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kilter import cli
+import kilter as kl
+from kilter import cli, losses, nn, optim
 
 
 def wages(rows: int, seed: int = 0) -> pd.DataFrame:
@@ -86,6 +87,28 @@ def test_classes_come_with_probabilities_and_the_recipe_can_be_used_again(kilter
     code, _, _ = kilter("fit", table, "--target", "paid", "--recipe", "run/recipe.json", "--epochs", "2", "--out", "b")
     assert code == 0
     assert json.loads((tmp_path / "b" / "recipe.json").read_text())["value"]["epochs"] == 2
+
+
+def test_a_search_keeps_its_best_run_and_goes_on(kilter, table, tmp_path):
+    net = nn.Chain(nn.Dense(4), nn.ReLU(), nn.Dense(1))
+    small = kl.Recipe(net, losses.SquaredError(), optimizer=optim.Adam(), epochs=2, inputs=kl.data.Standardize())
+    (tmp_path / "space.json").write_text(kl.space(small, "optimizer.lr").to_json())
+    search = ["search", table, "--target", "wage", "--out", "run", "--trials"]
+    code, out, err = kilter(*search, 4, "--space", "space.json", "--storage", "study", "--seed", 3)
+    assert (code, err) == (0, "")
+    assert "4 trials" in out
+    assert "importance" in out
+    code, out, _ = kilter(*search, 5, "--resume", "study")
+    assert (code, "5 trials" in out) == (0, True)
+    assert kilter("predict", "run", table)[0] == 0
+    for more in (
+        ["--seed", 4, "--storage", "study", "--space", "space.json"],
+        ["--strategy", "none"],
+        ["--resume", "no"],
+    ):
+        code, _, err = kilter(*search, 5, *more)
+        assert (code, len(err.splitlines())) == (2, 1)
+    assert kilter(*search, 5, "--resume", "study", "--strategy", "tpe")[0] == 2
 
 
 def test_predictions_go_to_standard_output_without_a_file(kilter, table):

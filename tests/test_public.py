@@ -7,10 +7,10 @@ import sys
 import pytest
 
 import kilter as kl
-from kilter import data, losses, metrics, nn, optim
+from kilter import data, losses, metrics, nn, optim, strategies
 from kilter.nn import activations, initializers
 
-PACKAGES = (kl, data, losses, metrics, nn, optim, activations, initializers)
+PACKAGES = (kl, data, losses, metrics, nn, optim, strategies, activations, initializers)
 
 
 def public(module):
@@ -35,7 +35,7 @@ def test_every_public_name_is_documented(name, member):
 
 
 def test_importing_brings_no_heavy_or_optional_package_along():
-    heavy = "sklearn pandas polars matplotlib skrub pyarrow torch keras optax typer scipy.stats"
+    heavy = "sklearn pandas polars matplotlib skrub pyarrow torch keras optax typer scipy.stats optuna"
     code = f"import sys, kilter; print([name for name in {heavy.split()} if name in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
@@ -53,6 +53,7 @@ def test_families_list_what_the_packages_offer():
         (metrics.ALL, metrics.Metric),
         (optim.ALL, optim.Optimizer),
         (activations.ALL, nn.Activation),
+        (strategies.ALL, strategies.Strategy),
     ):
         assert len(set(family)) == len(family) > 1
         assert all(issubclass(kind, base) for kind in family)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kilter import data, losses, nn, optim
+from kilter.search import strategies
 
 FAMILIES: dict[str, Iterable[Any]] = {
     "layer": nn.layers.ALL,
@@ -21,6 +22,7 @@ FAMILIES: dict[str, Iterable[Any]] = {
     "schedule": optim.SCHEDULES,
     "preprocessing": data.PREPROCESSING,
     "augmentation": data.AUGMENTATIONS,
+    "search strategy": strategies.ALL,
 }
 
 

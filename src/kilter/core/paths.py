@@ -1,8 +1,9 @@
 """Key paths are the names of hyper-parameters, everywhere: ``net.layers[2].rate``."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields
+from difflib import get_close_matches
 from typing import Any
 
 from kilter.core.errors import InputError, join
@@ -96,3 +97,9 @@ def rewrite(value: Any, change: Callable[[Any], Any]) -> Any:
     new = {name: rewrite(child, change) for name, child in children(value)}
     changed = {name: child for name, child in new.items() if child is not getattr(value, name)}
     return change(value.replace(**changed) if changed else value)
+
+
+def nearest(path: str, paths: Iterable[str]) -> str:
+    """The end of a sentence about a path that does not exist: which ones are near it, if any."""
+    near = get_close_matches(path, list(paths), n=3, cutoff=0.5)
+    return f"; near it: {', '.join(near)}" if near else ""

@@ -8,6 +8,7 @@ import jax
 
 from kilter.core import encode, paths, text
 from kilter.core.checks import checked
+from kilter.core.drawn import Distribution
 from kilter.core.errors import InputError
 from kilter.core.registry import register
 from kilter.core.specs import Spec, number, option, part
@@ -20,6 +21,7 @@ class Value:
     A subclass declares its fields with `number` (a leaf), `option` (static) or `part` (another value). It is checked once,
     when a user constructs it; `jax.tree` rebuilds it without checks, so that leaves may be arrays, tracers or placeholders.
     Attributes whose scale is ``"complement"`` are stored in the tree as one minus themselves (see `number`).
+    A field may hold a distribution (`kilter.core.distributions`) in place of what it is declared for.
 
     Bases of families say so (``class Layer(Value, abstract=True)``) and cannot be constructed.
 
@@ -107,7 +109,8 @@ class Value:
         return text.source(self)
 
     def _leaf(self, name: str) -> Any:
-        return self.complement(name) if self._specs[name].scale == "complement" else getattr(self, name)
+        decay = self._specs[name].scale == "complement" and not isinstance(self.__dict__.get(name), Distribution)
+        return self.complement(name) if decay else getattr(self, name)
 
     def _flatten(self) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         leaves = tuple(self._leaf(name) for name in self._leaves)
@@ -122,7 +125,8 @@ class Value:
     def _unflatten(cls, static: tuple[Any, ...], leaves: Iterable[Any]) -> Self:
         value = object.__new__(cls)
         for name, leaf in zip(cls._leaves, leaves, strict=True):
-            value.__dict__["_" + name if cls._specs[name].scale == "complement" else name] = leaf
+            decay = cls._specs[name].scale == "complement" and not isinstance(leaf, Distribution)
+            value.__dict__["_" + name if decay else name] = leaf
         value.__dict__.update(zip(cls._static, static, strict=True))
         return value
 

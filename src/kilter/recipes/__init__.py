@@ -1,6 +1,7 @@
 """Recipes that are a sound start for a kind of data."""
 
 from kilter.data.dataset import Dataset
+from kilter.recipes.opened import opened
 from kilter.recipes.plain import plain, weight_decay
 from kilter.recipes.tabular import tabular
 from kilter.train.recipe import Recipe
@@ -20,4 +21,4 @@ def suited(data: Dataset, *, epochs: int | None = None) -> Recipe:
     return (tabular if large else plain)(data, epochs=epochs)
 
 
-__all__ = ["plain", "suited", "tabular", "weight_decay"]
+__all__ = ["opened", "plain", "suited", "tabular", "weight_decay"]

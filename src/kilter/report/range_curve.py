@@ -39,11 +39,12 @@ def range_curve(test: RangeTest, path: str | Path | None = None) -> Figure:
     axes.set(xscale="log", xlabel="learning rate", ylabel="training loss, smoothed (gray: as it was)")
     axes.spines[["top", "right"]].set_visible(False)
     if path is not None:
-        _write(figure, Path(path))
+        write(figure, Path(path))
     return figure
 
 
-def _write(figure: Figure, path: Path) -> None:
+def write(figure: Figure, path: Path) -> None:
+    """Write a picture as the ending of its name says."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format=path.suffix[1:] or "png", dpi=120)
     files.write(path, buffer.getvalue())

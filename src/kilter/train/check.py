@@ -3,6 +3,7 @@
 import math
 import warnings
 
+from kilter.core.drawn import Distribution
 from kilter.core.errors import DoubtWarning, InputError, within
 from kilter.core.paths import walk
 from kilter.data.dataset import Dataset
@@ -24,6 +25,7 @@ def check(recipe: Recipe, data: Dataset) -> None:
         raise InputError(f"a kl.Recipe is needed, got a {type(recipe).__name__}")
     if not isinstance(data, Dataset):
         raise InputError(f"data must be made by kl.data, such as kl.data.from_arrays(x, y); got {type(data).__name__}")
+    _check_drawn(recipe)
     _check_outputs(recipe, data)
     _check_targets(recipe, data)
     if recipe.augment is not None:
@@ -36,6 +38,15 @@ def check(recipe: Recipe, data: Dataset) -> None:
 def deciding_metric(recipe: Recipe, data: Dataset) -> Metric:
     """The metric that decides on this data."""
     return recipe.metric or default(data.target.task)
+
+
+def _check_drawn(recipe: Recipe) -> None:
+    for path, value in walk(recipe):
+        if isinstance(value, Distribution):
+            raise InputError(
+                f"{path}: {value!r} makes this recipe a search space: "
+                "draw from it with kl.Space.of(recipe).draw(seed), or give it to kl.search"
+            )
 
 
 def _check_outputs(recipe: Recipe, data: Dataset) -> None:

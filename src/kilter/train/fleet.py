@@ -3,7 +3,7 @@
 import time
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
@@ -21,6 +21,7 @@ from kilter.train.interrupt import Interrupt, interruptible
 from kilter.train.order import orders
 from kilter.train.outcome import Outcome
 from kilter.train.parts import parts_of
+from kilter.train.paused import Paused, going_on, past, paused
 from kilter.train.program import initialize, mapping_for, run_epochs
 from kilter.train.progress import Line
 from kilter.train.recipe import Recipe
@@ -95,7 +96,7 @@ def train_fleet(
         data = replace(data, title=f"{data.title}, bootstrap sample")
     groups: dict[Any, list[int]] = defaultdict(list)
     for index, recipe in enumerate(recipes):
-        groups[_structure(recipe)].append(index)
+        groups[structure(recipe)].append(index)
     runs: dict[int, list[Run]] = {}
     for indices in groups.values():
         fleet = Fleet.launch([recipes[index] for index in indices], data, seeds, start, bootstrap)
@@ -105,7 +106,7 @@ def train_fleet(
     return [run for index in range(len(recipes)) for run in runs[index]]
 
 
-def _structure(recipe: Recipe) -> Any:
+def structure(recipe: Recipe) -> Any:
     """What must be equal for two recipes to train in one program; preprocessing decides on the rows."""
     return jax.tree.structure(recipe), recipe.inputs, recipe.targets
 
@@ -138,6 +139,8 @@ class Fleet:
     members: Member
     keys: jax.Array
     bootstrap: bool = False
+    done: int = 0
+    lines: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
     def launch(
@@ -167,21 +170,35 @@ class Fleet:
             members = _from_run(members, start)
         return cls(recipes, seeds, data, parts, rows, scaling, members, keys, bootstrap)
 
-    def run(self, progress: bool | None) -> list[Run]:
-        """Train to the end, or to Ctrl-C."""
+    def go_on(self, members: Sequence[Paused]) -> None:
+        """Take the places of paused members, one for each of the fleet's own, that were paused after the same epoch."""
+        self.done = members[0].epochs
+        self.lines = [past(members)]
+        self.members = going_on(self.members, members)
+
+    def paused(self) -> list[Paused]:
+        """All members as they are, to go on later."""
+        return paused(self.members, self._history(), self.done)
+
+    def run(self, progress: bool | None, until: int | None = None) -> list[Run]:
+        """Train to the end, to the epoch ``until``, or to Ctrl-C."""
+        until = self.recipes[0].epochs if until is None else min(until, self.recipes[0].epochs)
         with interruptible() as stop:
             start = time.perf_counter()
-            history = [self._advance(0, 0)]  # no epoch: compiles the program
+            self.lines.append(self._advance(self.done, 0))  # no epoch: compiles the program
             compiled = time.perf_counter()
-            with Line(self.recipes[0].epochs, len(self.data.train), self.size, progress) as line:
-                ended = self._epochs(history, line, stop)
+            with Line(until, len(self.data.train), self.size, progress) as line:
+                ended = self._epochs(until, line, stop)
         seconds = {"compile": compiled - start, "train": time.perf_counter() - compiled}
-        lines = {name: np.concatenate([part[name] for part in history]) for name in history[0]}
-        return self._runs(lines, ended, seconds)
+        return self._runs(self._history(), ended, seconds)
 
-    def _epochs(self, history: list[dict[str, Any]], line: Line, stop: Interrupt) -> Outcome:
+    def _history(self) -> dict[str, Any]:
+        """All epochs so far, ``(epochs, members)`` by name."""
+        return {name: np.concatenate([part[name] for part in self.lines]) for name in self.lines[0]}
+
+    def _epochs(self, epochs: int, line: Line, stop: Interrupt) -> Outcome:
         """Run epochs, a chunk at a time, and append their history."""
-        done, chunk, epochs = 0, 1, self.recipes[0].epochs
+        done, chunk, history = self.done, 1, self.lines
         while done < epochs and (np.asarray(self.members.outcome) == 0).any():
             if stop.asked:
                 return Outcome.INTERRUPTED
@@ -191,7 +208,8 @@ class Fleet:
             done += made
             chunk = min(self.longest, max(1, int(_LOOK * made / (time.perf_counter() - began))))
             line.advance(done, history[-1])
-        return Outcome.FINISHED
+        self.done = epochs
+        return Outcome.FINISHED if epochs == self.recipes[0].epochs else Outcome.PAUSED
 
     @property
     def size(self) -> int:

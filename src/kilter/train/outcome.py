@@ -10,6 +10,7 @@ class Outcome(Enum):
     STOPPED_EARLY = "stopped early: the score had not improved for as long as patience allows"
     DIVERGED = "diverged: the loss or a weight became infinite or not a number"
     INTERRUPTED = "interrupted: stopped by hand before all epochs were run"
+    PAUSED = "paused: to be trained on where it is among the best"
 
     @property
     def code(self) -> int:

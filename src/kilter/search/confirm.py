@@ -1,0 +1,94 @@
+"""Winner against runner-up on fresh seeds: the best of many trials was partly lucky, and this says how much."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.special import stdtrit
+
+from kilter.core.errors import InputError
+from kilter.data.dataset import Dataset
+from kilter.metrics import Metric, describe, gain
+from kilter.search.trial import Trial
+from kilter.train import Recipe, train_fleet
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """What `Study.confirm` returns.
+
+    Attributes:
+        metric: that decides.
+        recipes: of winner and runner-up of the search.
+        searched: their scores in the search.
+        scores: on the fresh seeds, ``(2, seeds)``; NaN for runs that diverged.
+    """
+
+    metric: Metric
+    recipes: tuple[Recipe, Recipe]
+    searched: tuple[float, float]
+    scores: Array
+
+    @property
+    def means(self) -> Array:
+        """Mean score of winner and runner-up on the fresh seeds; NaN where a run diverged."""
+        return self.scores.mean(1)
+
+    @property
+    def intervals(self) -> Array:
+        """95 % intervals of the means ``(2, 2)``, lower and upper end, by Student's t."""
+        return np.stack([_interval(each) for each in self.scores])
+
+    @property
+    def curse(self) -> float:
+        """How much better the winner scored in the search than on fresh seeds, in the direction of the metric."""
+        return gain(self.metric, self.searched[0]) - gain(self.metric, float(self.means[0]))
+
+    @property
+    def ahead(self) -> Array:
+        """95 % interval of how much better the winner is than the runner-up, paired by seed."""
+        return _interval((self.scores[0] - self.scores[1]) * (1.0 if self.metric.higher_is_better else -1.0))
+
+    @property
+    def best(self) -> Recipe:
+        """The recipe with the better mean on fresh seeds; the winner among equals."""
+        first, second = (gain(self.metric, float(mean)) for mean in self.means)
+        return self.recipes[0] if first >= second else self.recipes[1]
+
+    def __repr__(self) -> str:
+        lines = [
+            f"{name} {describe(searched)} in the search, {describe(mean)} on {self.scores.shape[1]} fresh seeds "
+            f"({describe(low)} to {describe(high)})"
+            for name, searched, mean, (low, high) in zip(
+                ("winner", "runner-up"), self.searched, self.means, self.intervals, strict=True
+            )
+        ]
+        low, high = self.ahead
+        sure = "better" if low > 0 else "worse" if high < 0 else "not surely better"
+        lines.append(f"the winner is {sure}: ahead by {describe(low)} to {describe(high)}")
+        return f"Confirmation({self.metric.key}):\n  " + "\n  ".join(lines)
+
+
+def confirmed(
+    recipes: tuple[Recipe, Recipe],
+    trials: tuple[Trial, Trial],
+    data: Dataset,
+    metric: Metric,
+    used: tuple[int, ...],
+    count: int,
+    progress: bool | None,
+) -> Confirmation:
+    """Train both on ``count`` seeds that the search has not used."""
+    if isinstance(count, bool) or not isinstance(count, int) or count < 2:
+        raise InputError(f"confirm(seeds={count!r}): seeds must be a whole number of at least 2")
+    fresh = [seed for seed in range(count + len(used)) if seed not in used][:count]
+    runs = train_fleet(recipes, data, seeds=fresh, progress=progress)
+    scores = np.array([run.score for run in runs]).reshape(2, count)
+    return Confirmation(metric, recipes, (trials[0].score, trials[1].score), scores)
+
+
+def _interval(values: Array) -> Array:
+    half = stdtrit(len(values) - 1, 0.975) * values.std(ddof=1) / len(values) ** 0.5
+    return values.mean() + np.array([-half, half])

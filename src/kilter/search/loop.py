@@ -1,0 +1,190 @@
+"""The search itself: the strategy asks, fleets train, the strategy is told."""
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from kilter.core.checks import check_seed
+from kilter.core.drawn import is_open
+from kilter.core.errors import InputError
+from kilter.data.dataset import Dataset
+from kilter.search.fleets import grouped, trained
+from kilter.search.gate import Gate
+from kilter.search.progress import SearchLine
+from kilter.search.space import Space
+from kilter.search.storage import Storage, identity, known, settings
+from kilter.search.strategies import PBT, TPE, Sobol, Strategy
+from kilter.search.strategies.state import Ask
+from kilter.search.study import Study
+from kilter.search.to_optuna import Mirror
+from kilter.train.check import deciding_metric
+from kilter.train.interrupt import Interrupt, interruptible
+from kilter.train.recipe import Recipe
+
+# Trials from which on a model of the scores has enough to learn from.
+_MODELED = 30
+
+
+def search(
+    space: Recipe,
+    data: Dataset,
+    *,
+    trials: int = 256,
+    strategy: Strategy | None = None,
+    seeds: int | Sequence[int] = 1,
+    seed: int = 0,
+    time_limit: float | None = None,
+    max_params: int | None = None,
+    storage: str | Path | None = None,
+    optuna: str | bool = False,
+    keep: int = 10,
+    progress: bool | None = None,
+) -> Study:
+    """Search a space of recipes for the one that scores best on the validation rows.
+
+    Trials of one structure train side by side in one compiled program. Strategies that train trials on, such as
+    `strategies.Hyperband`, take them from one fleet into the next with all that they have; nothing begins anew. A trial
+    that cannot be built or that diverges is recorded with the reason, and the search goes on. Ctrl-C ends it after the
+    trials in flight and returns the study so far.
+
+    Args:
+        space: a recipe with distributions in it, such as `kilter.space` makes; its metric decides, in its direction.
+        data: with validation rows, made by `kilter.data`.
+        trials: most asks of the strategy; one that is trained on counts anew.
+        strategy: one of `kilter.strategies`; left open, that of the study in ``storage``, else `strategies.TPE`, below 30
+            trials `strategies.Sobol`. Its epochs, where it has any, replace those of the recipe.
+        seeds: of each trial, a number of them or the seeds themselves; its score is the mean.
+        seed: of the strategy.
+        time_limit: seconds after which no more training begins.
+        max_params: trials whose network has more parameters fail before they are trained.
+        storage: folder that the study is kept in after each fleet; the same call again goes on there, and ends with the
+            same trials as one that was never ended.
+        optuna: URL of an Optuna storage that trials are added to, or True for a SQLite file in the ``storage`` folder.
+        keep: number of best trials whose runs are kept, for `Study.ensemble`.
+        progress: show a progress line; left open, if standard error is a terminal.
+
+    Raises:
+        InputError: no distributions, no validation rows, settings out of range, another study in the folder.
+
+    >>> import kilter as kl
+    >>> from kilter import losses, nn, optim
+    >>> net = nn.Chain(nn.Dense(8), nn.ReLU(), nn.Dense(3))
+    >>> recipe = kl.Recipe(net, losses.SoftmaxCrossEntropy(), optimizer=optim.Adam(0.01), epochs=3)
+    >>> study = kl.search(kl.space(recipe, "optimizer.lr"), kl.data.iris(), trials=4)
+    >>> len(study.trials), len(study.best.run.history["loss"])
+    (4, 3)
+    """
+    _check_counts(trials=trials, keep=keep, max_params=max_params)
+    if time_limit is not None and not time_limit > 0:
+        raise InputError(f"search(time_limit={time_limit!r}): time_limit must be above 0 seconds")
+    strategy = _usual(storage, trials) if strategy is None else strategy
+    study = _begun(space, data, strategy, _seeds(seeds), seed, keep)
+    folder = None if storage is None else Storage(storage, identity(study, max_params))
+    if folder is not None:
+        study = folder.restored(study)
+        folder.write(study, trials)
+    mirror = Mirror.of(optuna, storage, study)
+
+    def note(study: Study) -> None:
+        if folder is not None:
+            folder.write(study, trials)
+        if mirror is not None:
+            mirror.add(study.records)
+        line.advance(study)
+
+    with interruptible() as stop, SearchLine(study, trials, progress) as line:
+        note(study)
+        deadline = None if time_limit is None else time.monotonic() + time_limit
+        return _searched(study, trials, max_params, note, stop, deadline)
+
+
+def _searched(
+    study: Study,
+    trials: int,
+    max_params: int | None,
+    note: Callable[[Study], None],
+    stop: Interrupt,
+    deadline: float | None,
+) -> Study:
+    """Ask and train until the strategy or the trials are at an end, or someone or the time says so."""
+    gate = Gate(study.space, study.data, max_params)
+    while True:
+        study, asks = _asked(study, trials)
+        if not asks:
+            return study
+        groups, refused = grouped(gate, asks, study.members)
+        if refused:
+            study = study.told(refused)
+            note(study)
+        for group in groups:
+            if stop.asked or (deadline is not None and time.monotonic() > deadline):
+                return study
+            ended = trained(group, study.data, study.seeds, study.members)
+            if ended:
+                study = study.told(ended)
+                note(study)
+
+
+def _asked(study: Study, trials: int) -> tuple[Study, list[Ask]]:
+    """Trials that are still out; where there are none, a new batch."""
+    state = study.state
+    if not state.pending and len(state.asks) < trials:
+        state, _ = study.strategy.ask(state, min(study.strategy.batch, trials - len(state.asks)))
+    out = [ask for ask, score in zip(state.asks, state.scores, strict=True) if score is None]
+    return study.asking(state), out
+
+
+def _usual(storage: str | Path | None, trials: int) -> Strategy:
+    """The strategy where the user names none."""
+    if storage is not None and known(storage):
+        return settings(storage)["strategy"]
+    return TPE() if trials >= _MODELED else Sobol()
+
+
+def _begun(recipe: Recipe, data: Dataset, strategy: Strategy, seeds: tuple[int, ...], seed: int, keep: int) -> Study:
+    """The study before its first trial."""
+    space = Space.of(recipe)
+    if not isinstance(data, Dataset):
+        raise InputError(f"data must be made by kl.data, such as kl.data.from_arrays(x, y); got {type(data).__name__}")
+    if data.validation is None:
+        raise InputError("search needs data with validation rows, since training rows would choose what overfits")
+    if is_open(recipe.metric):
+        raise InputError("metric: a search needs one metric that decides, not a distribution of them")
+    if not isinstance(strategy, Strategy):
+        raise InputError(f"strategy must be one of kl.strategies, such as kl.strategies.TPE(), got {strategy!r}")
+    if isinstance(strategy, PBT):
+        raise InputError(
+            "strategy: kl.search cannot change values of networks in training, as PBT does; take Hyperband"
+        )
+    if hasattr(strategy, "epochs"):
+        space, strategy = _over_epochs(space, strategy)
+    metric = deciding_metric(recipe, data)
+    return Study(space, data, strategy, seeds, metric, strategy.init(space.dimensions, seed), keep=keep)
+
+
+def _over_epochs(space: Space, strategy: Any) -> tuple[Space, Strategy]:
+    """Space and strategy with the same epochs: the strategy's own, or those of the recipe where it leaves them open."""
+    recipe = space.recipe
+    if is_open(recipe.epochs):
+        raise InputError(f"strategy: {strategy!r} decides on the epochs itself; the space must leave them as a number")
+    strategy = strategy.over(recipe.epochs)
+    return Space.of(recipe.replace(epochs=strategy.epochs)), strategy
+
+
+def _seeds(seeds: Any) -> tuple[int, ...]:
+    if isinstance(seeds, int) and not isinstance(seeds, bool):
+        _check_counts(seeds=seeds)
+        return tuple(range(seeds))
+    found = tuple(map(check_seed, seeds)) if isinstance(seeds, Sequence) and not isinstance(seeds, str) else ()
+    if not found or len(set(found)) < len(found):
+        raise InputError(f"search(seeds={seeds!r}): seeds must be a number of seeds, or different seeds")
+    return found
+
+
+def _check_counts(**counts: Any) -> None:
+    for name, count in counts.items():
+        if count is None and name == "max_params":
+            continue
+        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+            raise InputError(f"search({name}={count!r}): {name} must be a whole number of at least 1")

@@ -1,0 +1,224 @@
+"""A study: the record of a search, with its best networks, and what can be asked of it."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from kilter.core.errors import InputError
+from kilter.data.dataset import Dataset
+from kilter.ensembles import Ensemble, ensemble
+from kilter.metrics import Metric, describe, gain
+from kilter.search import confirm, importance
+from kilter.search.dimension import Point
+from kilter.search.fleets import Ended, Members
+from kilter.search.space import Space
+from kilter.search.strategies import State, Strategy
+from kilter.search.trial import Trial
+from kilter.train import Recipe, Run
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best trial of a study.
+
+    Attributes:
+        recipe: that was trained.
+        run: of the seed that scored highest.
+        score: mean over the seeds. As the best of many it is too good by luck; `Study.confirm` tells by how much.
+        trial: its number.
+    """
+
+    recipe: Recipe
+    run: Run
+    score: float
+    trial: int
+
+
+@dataclass(frozen=True)
+class Study:
+    """What `kilter.search` returns.
+
+    Attributes:
+        space: that was searched.
+        data: that was trained on.
+        strategy: that chose the trials.
+        seeds: of each trial.
+        metric: that decides.
+        state: what the strategy has asked and been told.
+        records: trials that have ended, by number.
+        keep: number of best trials whose runs are kept.
+        runs: of these, one a seed, by the number of the trial.
+        members: trials in mid-training, from which later ones may go on.
+    """
+
+    space: Space
+    data: Dataset
+    strategy: Strategy
+    seeds: tuple[int, ...]
+    metric: Metric
+    state: State
+    records: tuple[Trial, ...] = ()
+    keep: int = 10
+    runs: dict[int, tuple[Run, ...]] = field(default_factory=dict)
+    members: Members = field(default_factory=dict)
+
+    def asking(self, state: State) -> "Study":
+        """A copy whose strategy has asked for more."""
+        return replace(self, state=state)
+
+    def told(self, ended: list[Ended]) -> "Study":
+        """A copy that knows of trials that have ended."""
+        new = {each.trial.id: each for each in ended}
+        asks = [self.state.asks[id] for id in new]
+        scores = [gain(self.metric, each.trial.score) for each in ended]
+        records = tuple(sorted((*self.records, *(each.trial for each in ended)), key=lambda trial: trial.id))
+        study = replace(self, records=records, state=self.strategy.tell(self.state, asks, scores))
+        runs = self.runs | {id: each.runs for id, each in new.items()}
+        members = self.members | {id: each.members for id, each in new.items() if each.members}
+        gone = {trial.parent for trial in records}
+        return replace(
+            study,
+            runs={trial.id: runs[trial.id] for trial in study.ranked[: self.keep] if trial.id in runs},
+            members={id: held for id, held in members.items() if id not in gone},
+        )
+
+    @property
+    def ranked(self) -> list[Trial]:
+        """Trials that have a score, best first; without those that did no worse when they were trained on."""
+        scores = {trial.id: gain(self.metric, trial.score) for trial in self.records if trial.ok}
+        onward = {trial.parent for trial in self.records if trial.id in scores and self._no_worse(trial, scores)}
+        return sorted(
+            (trial for trial in self.records if trial.id in scores and trial.id not in onward),
+            key=lambda trial: (-scores[trial.id], trial.id),
+        )
+
+    @staticmethod
+    def _no_worse(trial: Trial, scores: dict[int, float]) -> bool:
+        return trial.parent is not None and scores[trial.id] >= scores[trial.parent]
+
+    @property
+    def best(self) -> Best:
+        """The trial with the best score.
+
+        Raises:
+            InputError: no trial has a score.
+        """
+        trial = self._some()[0]
+        runs = self.runs[trial.id]
+        best = max(runs, key=lambda run: gain(self.metric, run.score))
+        return Best(self.space.build(trial.point), best, trial.score, trial.id)
+
+    @property
+    def trials(self) -> Any:
+        """A pandas frame, a row a trial: hyper-parameters by path, score, outcome, seconds and epochs."""
+        return self._frame(list(self.records))
+
+    def leaderboard(self, k: int = 10) -> Any:
+        """The rows of `trials` of the ``k`` best, best first."""
+        return self._frame(self.ranked[:k])
+
+    def importance(self, *, trees: int = 64, seed: int = 0) -> Any:
+        """How much of the variance of the score each hyper-parameter explains alone: a pandas frame, largest first.
+
+        Functional analysis of variance over a random forest (Hutter, Hoos and Leyton-Brown 2014). Trials that failed are
+        left out, and scores after other numbers of epochs than most trials had. Scores below Tukey's lower fence are
+        raised to it, or one very bad trial would decide alone.
+
+        Args:
+            trees: of the forest.
+            seed: of the forest.
+
+        Returns:
+            Columns ``importance``, mean over the trees, from 0 to 1; and ``spread``, their standard deviation. What is
+            missing to 1 is due to hyper-parameters acting together.
+
+        Raises:
+            InputError: fewer than 4 trials can be compared.
+        """
+        import pandas as pd
+
+        scored = [trial for trial in self.records if trial.ok]
+        lengths = [trial.epochs for trial in scored]
+        alike = [trial for trial in scored if trial.epochs == max(sorted(lengths), key=lengths.count)]
+        if len(alike) < importance.LEAST:
+            raise InputError(
+                f"importance needs {importance.LEAST} trials with a score after as many epochs, there are {len(alike)}"
+            )
+        places = self.space.encode([trial.point for trial in alike])
+        scores = importance.fenced(np.array([gain(self.metric, trial.score) for trial in alike]))
+        shares = importance.shares(places, scores, trees, seed)
+        names = [each.name for each in self.space.dimensions]
+        table = pd.DataFrame({"importance": shares.mean(0), "spread": shares.std(0)}, index=pd.Index(names))
+        return table.sort_values("importance", ascending=False, kind="stable")
+
+    def ensemble(self, k: int = 5, **given: Any) -> Ensemble:
+        """The best runs of the ``k`` best trials as one predictor.
+
+        Args:
+            k: at most `keep`.
+            given: for `kilter.ensemble`, such as ``select="greedy"``.
+
+        Raises:
+            InputError: there are fewer trials with a score, or their runs were not kept.
+        """
+        chosen = [trial.id for trial in self._some()[:k] if trial.id in self.runs]
+        if isinstance(k, bool) or not isinstance(k, int) or k < 1 or len(chosen) < k:
+            raise InputError(f"ensemble(k={k!r}): k must be from 1 to the {len(self.runs)} trials whose runs are kept")
+        best = [max(self.runs[id], key=lambda run: gain(self.metric, run.score)) for id in chosen]
+        return ensemble(best, self.data, **given)
+
+    def confirm(self, *, seeds: int = 5, progress: bool | None = None) -> "confirm.Confirmation":
+        """Train the winner and the runner-up on fresh seeds, so that it is not luck that is crowned.
+
+        Args:
+            seeds: number of fresh seeds, at least 2, the same for both.
+            progress: show a progress line.
+
+        Raises:
+            InputError: there are no two trials with a score at different points.
+        """
+        first, *others = self._some()
+        second = next((trial for trial in others if trial.point != first.point), None)
+        if second is None:
+            raise InputError("confirm needs two trials with a score at different points")
+        recipes = self.space.build(first.point), self.space.build(second.point)
+        return confirm.confirmed(recipes, (first, second), self.data, self.metric, self.seeds, seeds, progress)
+
+    def __repr__(self) -> str:
+        scored = [trial for trial in self.records if trial.ok]
+        count = f"{len(self.records)} trials, {len(self.records) - len(scored)} of them failed"
+        head = f"Study({self.data.title}: {count}; {self.strategy!r})"
+        if not scored:
+            return head
+        best = self.ranked[0]
+        seconds = sum(trial.seconds for trial in self.records)
+        return (
+            f"{head}\n  best {self.metric.key} {describe(best.score)}, trial {best.id}: {words(best.point)}\n"
+            f"  middle {self.metric.key} {describe(np.median([trial.score for trial in scored]))}; {seconds:.1f} s"
+        )
+
+    def _some(self) -> list[Trial]:
+        ranked = self.ranked
+        if not ranked:
+            reasons = f"; trial {self.records[0].id} {self.records[0].outcome}" if self.records else ""
+            raise InputError(f"no trial of this study has a score{reasons}")
+        return ranked
+
+    def _frame(self, trials: list[Trial]) -> Any:
+        import pandas as pd
+
+        columns = {each.name: [trial.point.get(each.name) for trial in trials] for each in self.space.dimensions}
+        columns |= {
+            name: [getattr(trial, name) for trial in trials] for name in ("score", "outcome", "seconds", "epochs")
+        }
+        return pd.DataFrame(columns, index=pd.Index([trial.id for trial in trials], name="trial"))
+
+
+def words(point: Point) -> str:
+    """A point as people read it."""
+    return ", ".join(f"{name} {_shown(value)}" for name, value in point.items())
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
