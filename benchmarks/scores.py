@@ -28,24 +28,27 @@ def digits_scores() -> list[float]:
     return [run.metrics["test_accuracy"] for run in runs]
 
 
-def mnist_score() -> float:
-    """Accuracy on 2000 digits after 10 epochs on 8000 others."""
+def mnist_scores() -> list[float]:
+    """Accuracy on 2000 digits after 10 epochs on 8000 others, of three seeds."""
     x, y = mnist(10_000)
     images = x.reshape(-1, 28, 28, 1)
     data = kl.data.from_arrays(images[:8000], y[:8000], validation=(images[8000:], y[8000:]))
     recipe = kl.Recipe(
         kilter_net(Case("", x, y, (), 128, 10)),
         losses.SoftmaxCrossEntropy(),
-        optimizer=optim.Adam(1e-3),
-        batch_size=128,
+        optimizer=optim.Adam(optim.Cosine(4e-3)),
+        batch_size=64,
         epochs=10,
     )
-    run = kl.train(recipe, data)
-    return float(run.history["val_accuracy"][-1])
+    return [float(run.history["val_accuracy"][-1]) for run in kl.train_fleet([recipe], data, seeds=range(3))]
 
 
 if __name__ == "__main__":
     scores = digits_scores()
     print(f"digits, README's recipe: test accuracy {np.mean(scores):.4f} (mean of 5 seeds, lowest {min(scores):.4f})")
     if MNIST.exists():
-        print(f"MNIST 8000/2000, conv 32-64-128, 10 epochs: accuracy {mnist_score():.4f} after the last epoch")
+        scores = mnist_scores()
+        print(
+            "MNIST 8000/2000, conv 32-64-128, 10 epochs: accuracy after the last epoch "
+            f"{np.mean(scores):.4f} (mean of 3 seeds, lowest {min(scores):.4f})"
+        )

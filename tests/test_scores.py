@@ -19,5 +19,5 @@ def test_digits_of_the_readme_reach_0975_on_five_seeds():
 
 @pytest.mark.slow
 @needs_mnist
-def test_convolutional_net_reaches_098_on_mnist_in_ten_epochs():
-    assert scores.mnist_score() >= 0.98
+def test_a_convolutional_net_reaches_098_on_mnist_in_ten_epochs_on_three_seeds():
+    assert np.mean(scores.mnist_scores()) >= 0.98

@@ -50,11 +50,11 @@ def test_it_trains_within_a_fleet(small_recipe, iris):
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: optim.FromOptax("adabeleif"), "optax has no optimizer of that name"),
-        (lambda: optim.FromOptax("__doc__"), "optax has no optimizer of that name"),
-        (lambda: optim.FromOptax("adam", beta=0.9), "optax.adam takes no beta"),
-        (lambda: optim.FromOptax("clip"), "optax.clip takes no learning_rate"),
-        (lambda: optim.FromOptax("adam", b1=[0.9]), "value must be"),
+        (lambda: optim.FromOptax("adabeleif", 0.1), "optax has no optimizer of that name"),
+        (lambda: optim.FromOptax("__doc__", 0.1), "optax has no optimizer of that name"),
+        (lambda: optim.FromOptax("adam", 0.1, beta=0.9), "optax.adam takes no beta"),
+        (lambda: optim.FromOptax("clip", 0.1), "optax.clip takes no learning_rate"),
+        (lambda: optim.FromOptax("adam", 0.1, b1=[0.9]), "value must be"),
     ],
 )
 def test_refused_in_one_sentence(make, words):

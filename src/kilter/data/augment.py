@@ -45,8 +45,8 @@ class Augmentations(Augmentation):
     """One augmentation after the other; at most one of them may mix rows.
 
     >>> from kilter import data
-    >>> Augmentations(data.Flip(), data.Shift(2))
-    kl.data.Augmentations(kl.data.Flip(), kl.data.Shift(2))
+    >>> Augmentations(data.Flip(), data.Shift(4))
+    kl.data.Augmentations(kl.data.Flip(), kl.data.Shift(4))
     """
 
     formula = "steps[-1](... steps[0](x))"

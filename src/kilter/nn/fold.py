@@ -60,4 +60,8 @@ def _merged(front: Parts, norm: BatchNorm, params: Params, state: State) -> Part
     layer, own, rest = front
     factor = params.get("scale", 1.0) * jax.lax.rsqrt(jnp.asarray(state["var"]) + norm.epsilon)
     bias: Any = (own.get("bias", 0.0) - state["mean"]) * factor + params.get("shift", 0.0)
-    return layer.replace(bias=True), own | {"kernel": own["kernel"] * factor, "bias": bias}, rest
+    return (
+        layer if layer.bias is None else layer.replace(bias=True),
+        own | {"kernel": own["kernel"] * factor, "bias": bias},
+        rest,
+    )

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 from kilter.core.errors import InputError
 from kilter.core.specs import number, option, part
 from kilter.core.values import Value
-from kilter.optim.optimizer import Rated, Tree
-from kilter.optim.schedules import Schedule
+from kilter.optim.optimizer import Optimizer, Tree
+from kilter.optim.schedules import Schedule, value_at
 
 
 class Setting(Value):
@@ -21,7 +21,7 @@ class Setting(Value):
     value: Any = option(kinds=(bool, int, float, str))
 
 
-class FromOptax(Rated):
+class FromOptax(Optimizer):
     """``optax.<factory>(learning_rate=lr, **settings)``: any Optax optimizer that takes a learning rate.
 
     A transformation of Optax is a pair of closures, which neither prints, compares nor saves; its factory's name and
@@ -45,10 +45,10 @@ class FromOptax(Rated):
     choose: ClassVar[str] = "An optimizer of Optax that Kilter has not."
 
     factory: str = option(kinds=str)
-    lr: float | Schedule = number(default=1e-3, scale="log", search=(1e-5, 1.0), also=Schedule)
-    settings: tuple[Setting, ...] = part(default=(), kinds=Setting, many=True)
+    lr: float | Schedule = number(scale="log", search=(1e-5, 1.0), also=Schedule)
+    settings: tuple[Setting, ...] = part(kinds=Setting, many=True)
 
-    def __init__(self, factory: str, lr: Any = 1e-3, *settings: Setting, **named: Any) -> None:
+    def __init__(self, factory: str, lr: Any, *settings: Setting, **named: Any) -> None:
         given = (*settings, *(Setting(name, value) for name, value in named.items()))
         self._fill({"factory": factory, "lr": lr, "settings": given})
 
@@ -58,6 +58,9 @@ class FromOptax(Rated):
         for name in ("learning_rate", *(setting.argument for setting in self.settings)):
             if name not in accepted:
                 raise InputError(f"FromOptax({self.factory!r}): optax.{self.factory} takes no {name}")
+
+    def rate(self, step: Any) -> Any:
+        return value_at(self.lr, step)
 
     def init(self, params: Tree) -> Tree:
         return self._made(0).init(params)
