@@ -53,7 +53,8 @@ def test_codes_become_ones_or_embeddings():
 
 def test_large_tables_and_small_ones_get_what_suits_them():
     assert recipes.suited(kl.data.iris()) == recipes.plain(kl.data.iris())
-    assert recipes.suited(kl.data.digits(), epochs=3) == recipes.tabular(kl.data.digits(), epochs=3)
+    large = kl.data.from_arrays(DRAW.normal(size=(3000, 4)), np.arange(3000) % 3)
+    assert recipes.suited(large) == recipes.tabular(large)
 
 
 def test_estimators_take_a_function_of_data():

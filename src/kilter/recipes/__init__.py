@@ -6,12 +6,13 @@ from kilter.recipes.plain import plain, weight_decay
 from kilter.recipes.tabular import tabular
 from kilter.train.recipe import Recipe
 
-# From so many training rows on the larger network wins; below, it wins on some sets and loses on others.
-_LARGE = 1000
+# From so many training rows on the larger network is taken, with all its parts. Below, it wins on some sets and loses on
+# others; on digits, with rows held out to choose the epoch, 0.974 against 0.975.
+_LARGE = 2000
 
 
 def suited(data: Dataset, *, epochs: int | None = None) -> Recipe:
-    """The recipe that `kilter fit` takes: `tabular` from 1000 training rows on and for codes of categories, else `plain`.
+    """The recipe that `kilter fit` takes: `tabular` from 2000 training rows on and for codes of categories, else `plain`.
 
     Args:
         data: decides.
