@@ -64,14 +64,12 @@ def fit(
     recipe: Annotated[Path | None, typer.Option(help="JSON file of a recipe to use instead of the default.")] = None,
 ) -> None:
     """Train a network on a table and keep the run."""
-    folder = Path("runs") / table.name.split(".")[0] if out_dir is None else out_dir
-    given = None if recipe is None else kl.Recipe.from_json(files.read(recipe).decode(errors="replace"))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", kl.DoubtWarning)  # they stand in the notes, which are printed
-        data = kl.data.from_table(table, target=target, validation=validation, test=test, seed=seed)
+    given = None if recipe is None else _recipe(recipe)
+    data = _data(table, target, validation, test, seed)
     chosen = kl.recipes.suited(data, epochs=epochs) if given is None else given
     if given is not None and epochs is not None:
         chosen = chosen.replace(epochs=epochs)
+    folder = _folder(table, out_dir)
     _train(chosen, data, seed, folder)
     out.print(f"Predict with: [bold]kilter predict {folder} NEW_TABLE --out predictions.csv[/bold]")
 
@@ -121,16 +119,14 @@ def search(
     seed: Annotated[int, typer.Option(help="Seed of split and strategy.")] = 0,
 ) -> None:
     """Search for the network that predicts a table best, and keep it."""
-    folder = Path("runs") / table.name.split(".")[0] if out_dir is None else out_dir
+    folder = _folder(table, out_dir)
     store.check_free(folder)
     if resume is not None and (storage, space, strategy) != (None, None, None):
         raise kl.InputError("--resume goes on as the study began; leave out --storage, --space and --strategy")
     given = {"strategy": _strategy(strategy), "seed": seed, "trials": 64} if resume is None else settings(resume)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", kl.DoubtWarning)  # they stand in the notes, which are printed
-        data = kl.data.from_table(table, target=target, validation=validation, test=test, seed=given["seed"])
+    data = _data(table, target, validation, test, given["seed"])
     if resume is None:
-        given |= {"space": _space(space, data), "storage": storage}
+        given |= {"space": kl.recipes.opened(data) if space is None else _recipe(space), "storage": storage}
     given |= {} if trials is None else {"trials": trials}
     out.print(data)
     study = kl.search(data=data, time_limit=None if minutes is None else 60 * minutes, **given)
@@ -143,8 +139,18 @@ def search(
     out.print(f"The best run is in [bold]{folder}[/bold]; predict with: [bold]kilter predict {folder} NEW_TABLE[/bold]")
 
 
-def _space(file: Path | None, data: Dataset) -> kl.Recipe:
-    return kl.recipes.opened(data) if file is None else kl.Recipe.from_json(files.read(file).decode(errors="replace"))
+def _folder(table: Path, out_dir: Path | None) -> Path:
+    return Path("runs") / table.name.split(".")[0] if out_dir is None else out_dir
+
+
+def _recipe(file: Path) -> kl.Recipe:
+    return kl.Recipe.from_json(files.read(file).decode(errors="replace"))
+
+
+def _data(table: Path, target: str, validation: float, test: float, seed: int) -> Dataset:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", kl.DoubtWarning)  # they stand in the notes, which are printed
+        return kl.data.from_table(table, target=target, validation=validation, test=test, seed=seed)
 
 
 def _strategy(name: str | None) -> Any:

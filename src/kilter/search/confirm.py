@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import stdtrit
 
 from kilter.core.errors import InputError
 from kilter.data.dataset import Dataset
@@ -90,5 +89,7 @@ def confirmed(
 
 
 def _interval(values: Array) -> Array:
+    from scipy.special import stdtrit  # a tenth of a second that most programs never need
+
     half = stdtrit(len(values) - 1, 0.975) * values.std(ddof=1) / len(values) ** 0.5
     return values.mean() + np.array([-half, half])

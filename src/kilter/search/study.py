@@ -105,9 +105,7 @@ class Study:
             InputError: no trial has a score.
         """
         trial = self._some()[0]
-        runs = self.runs[trial.id]
-        best = max(runs, key=lambda run: gain(self.metric, run.score))
-        return Best(self.space.build(trial.point), best, trial.score, trial.id)
+        return Best(self.space.build(trial.point), self._best_run(trial.id), trial.score, trial.id)
 
     @property
     def trials(self) -> Any:
@@ -165,8 +163,7 @@ class Study:
         chosen = [trial.id for trial in self._some()[:k] if trial.id in self.runs]
         if isinstance(k, bool) or not isinstance(k, int) or k < 1 or len(chosen) < k:
             raise InputError(f"ensemble(k={k!r}): k must be from 1 to the {len(self.runs)} trials whose runs are kept")
-        best = [max(self.runs[id], key=lambda run: gain(self.metric, run.score)) for id in chosen]
-        return ensemble(best, self.data, **given)
+        return ensemble([self._best_run(id) for id in chosen], self.data, **given)
 
     def confirm(self, *, seeds: int = 5, progress: bool | None = None) -> "confirm.Confirmation":
         """Train the winner and the runner-up on fresh seeds, so that it is not luck that is crowned.
@@ -197,6 +194,9 @@ class Study:
             f"{head}\n  best {self.metric.key} {describe(best.score)}, trial {best.id}: {words(best.point)}\n"
             f"  middle {self.metric.key} {describe(np.median([trial.score for trial in scored]))}; {seconds:.1f} s"
         )
+
+    def _best_run(self, id: int) -> Run:
+        return max(self.runs[id], key=lambda run: gain(self.metric, run.score))
 
     def _some(self) -> list[Trial]:
         ranked = self.ranked
