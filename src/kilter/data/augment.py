@@ -6,8 +6,8 @@ import jax
 
 from kilter.core.errors import InputError
 from kilter.core.keys import named
+from kilter.core.listed import Listed
 from kilter.core.specs import part
-from kilter.core.values import Value
 
 
 class Mix(NamedTuple):
@@ -17,21 +17,16 @@ class Mix(NamedTuple):
     share: jax.Array
 
 
-class Augmentation(Value, abstract=True):
+class Augmentation(Listed, abstract=True):
     """Base of all augmentations, for ``Recipe(augment=...)``.
 
     They see preprocessed rows, so that 0 is the mean where inputs are standardized, and training rows alone.
 
     Class attributes:
         formula: what it does to a row.
-        source: where it comes from.
-        choose: when it is the one to take.
     """
 
     home: ClassVar[str] = "kl.data"
-    formula: ClassVar[str] = ""
-    source: ClassVar[str] = ""
-    choose: ClassVar[str] = ""
 
     def apply(self, key: jax.Array, x: jax.Array) -> tuple[jax.Array, Mix | None]:
         """Changed rows of a batch ``(batch, *shape)``, and how to mix the targets, if at all."""

@@ -2,26 +2,21 @@
 
 from typing import ClassVar
 
+from kilter.core.listed import Listed
 from kilter.core.specs import part
-from kilter.core.values import Value
 from kilter.data.arrays import Array
 
 Statistics = dict[str, Array]
 
 
-class Preprocess(Value, abstract=True):
+class Preprocess(Listed, abstract=True):
     """Base of all preprocessing: a value that learns statistics of training rows and transforms rows by them.
 
     Class attributes:
         formula: what it does to a row.
-        source: where it comes from.
-        choose: when to choose it.
     """
 
     home: ClassVar[str] = "kl.data"
-    formula: ClassVar[str] = ""
-    source: ClassVar[str] = ""
-    choose: ClassVar[str] = ""
 
     def fit(self, x: Array, weights: Array | None = None) -> Statistics:
         """Statistics of training rows ``(rows, *shape)``, float64 arrays by name; ``weights`` ``(rows,)`` count rows."""

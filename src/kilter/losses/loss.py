@@ -4,10 +4,10 @@ from typing import Any, ClassVar
 
 import jax
 
-from kilter.core.values import Value
+from kilter.core.listed import Listed
 
 
-class Loss(Value, abstract=True):
+class Loss(Listed, abstract=True):
     """Base of all losses: called with outputs ``(batch, k)`` and targets, returns one value an example, ``(batch,)``.
 
     Targets are class indices ``(batch,)``, whole numbers, or numbers ``(batch, k)``; a column may come as ``(batch,)``.
@@ -16,15 +16,10 @@ class Loss(Value, abstract=True):
         takes: what the outputs of the network mean to the loss: ``"logits"``, ``"probabilities"``, ``"margins"``,
             ``"values"``, ``"log rates"`` or ``"means and log variances"``.
         formula: the loss of one example, for the catalog.
-        source: where it comes from.
-        choose: when it is the one to take.
     """
 
     home: ClassVar[str] = "losses"
     takes: ClassVar[str] = "values"
-    formula: ClassVar[str] = ""
-    source: ClassVar[str] = ""
-    choose: ClassVar[str] = ""
 
     def __call__(self, outputs: jax.Array, targets: jax.Array) -> jax.Array:
         raise NotImplementedError

@@ -7,11 +7,11 @@ import jax
 import jax.numpy as jnp
 
 from kilter.core import trees
+from kilter.core.listed import Listed
 from kilter.core.specs import number, option
-from kilter.core.values import Value
 
 
-class Penalty(Value, abstract=True):
+class Penalty(Listed, abstract=True):
     """Base of all penalties: a sum over the kernels of a network, for ``Recipe(penalty=...)``.
 
     It pulls on the gradients alone: losses in the history are without it, so that those of training and validation can be
@@ -20,14 +20,9 @@ class Penalty(Value, abstract=True):
 
     Class attributes:
         formula: the term that is added to the mean loss.
-        source: where it comes from.
-        choose: when it is the one to take.
     """
 
     home: ClassVar[str] = "losses"
-    formula: ClassVar[str] = ""
-    source: ClassVar[str] = ""
-    choose: ClassVar[str] = ""
 
     _: KW_ONLY
     on: str = option(default="kernels", choices=("kernels", "all"))

@@ -25,8 +25,6 @@ class Activation(Layer, abstract=True):
         elementwise: whether each output depends on one input alone; the layer in front is then matched to it.
         mortal: whether output and derivative can both be exactly zero over a range, as in rectifiers.
         formula: f as one reads it.
-        source: paper and year.
-        choose: when to choose it, in one line.
 
     >>> import jax.numpy as jnp
     >>> class Cube(Activation):
@@ -39,9 +37,6 @@ class Activation(Layer, abstract=True):
     bounds: ClassVar[Bounds] = (-math.inf, math.inf)
     elementwise: ClassVar[bool] = True
     mortal: ClassVar[bool] = False
-    formula: ClassVar[str] = ""
-    source: ClassVar[str] = ""
-    choose: ClassVar[str] = ""
 
     def __call__(self, x: Any) -> jax.Array:
         raise NotImplementedError

@@ -1,8 +1,7 @@
 """The depthwise convolution: each channel by itself, as a sum of shifted inputs, which stays fast inside loops on a CPU.
 
 XLA's grouped convolution took 40 to 80 times as long inside a ``scan`` on a CPU (forward and gradients, two cores, 32 x 28
-x 28 x 32 and like shapes, window 3; ``benchmarks/kernels.py``); PyTorch's takes a half to a third of ours. Rules of its own
-for the gradients gained a tenth to a quarter and were left out.
+x 28 x 32 and like shapes, window 3; ``benchmarks/kernels.py``).
 """
 
 import functools

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import jax
 
 from kilter.core.errors import InputError
-from kilter.core.values import Value
+from kilter.core.listed import Listed
 
 Shape = tuple[int, ...]
 # Standard deviation of a standard normal cut at two standard deviations: sqrt(1 - 4 phi(2) / (2 Phi(2) - 1)).
@@ -28,19 +28,14 @@ def draw(distribution: str, key: jax.Array, shape: Shape, std: Any) -> jax.Array
     return std * jax.random.normal(key, shape)
 
 
-class Initializer(Value, abstract=True):
+class Initializer(Listed, abstract=True):
     """Base of all initializers: called with a key and a kernel shape ``(*window, in, out)``, returns float32 weights.
 
     Class attributes:
         formula: the distribution of a weight.
-        source: paper and year.
-        choose: when to choose it, in one line.
     """
 
     home: ClassVar[str] = "nn.initializers"
-    formula: ClassVar[str] = ""
-    source: ClassVar[str] = ""
-    choose: ClassVar[str] = ""
 
     def __call__(self, key: jax.Array, shape: Shape) -> jax.Array:
         raise NotImplementedError

@@ -8,8 +8,8 @@ import jax
 import numpy as np
 
 from kilter.core.keys import named
+from kilter.core.listed import Listed
 from kilter.core.specs import option, part
-from kilter.core.values import Value
 from kilter.nn.initializers import Initializer, Matched, Zeros
 
 Shape = tuple[int, ...]
@@ -19,7 +19,7 @@ State = Any
 Visit = Callable[["Layer", Params, State, Any, jax.Array | None, str], tuple[Params, State, Any]]
 
 
-class Layer(Value, abstract=True):
+class Layer(Listed, abstract=True):
     """Base of all layers.
 
     Class attributes:

@@ -60,12 +60,8 @@ class Recurrent(Layer, abstract=True):
         carries: number of arrays that go from time to time; the first is h.
         blocks: number of blocks of ``units`` columns of W and U, by what a norm takes together.
         joined: whether a norm is of a_t + h_{t-1} U rather than of each.
-        formula, source, choose: as in every family.
     """
 
-    formula: ClassVar[str] = ""
-    source: ClassVar[str] = ""
-    choose: ClassVar[str] = ""
     carries: ClassVar[int] = 1
     blocks: ClassVar[Blocks] = (1,)
     joined: ClassVar[bool] = False

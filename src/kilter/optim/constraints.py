@@ -7,26 +7,21 @@ import jax
 import jax.numpy as jnp
 
 from kilter.core import trees
+from kilter.core.listed import Listed
 from kilter.core.specs import number, option
-from kilter.core.values import Value
 
 # Norm under which a unit's weights count as zero and stay as they are, so that nothing is divided by zero.
 _LEAST = 1e-12
 
 
-class Constraint(Value, abstract=True):
+class Constraint(Listed, abstract=True):
     """Base of all constraints, for ``Recipe(constraint=...)``: the nearest allowed weights, a projection.
 
     Class attributes:
         formula: what becomes of the weights w of a unit, the kernel's last axis.
-        source: where it comes from.
-        choose: when it is the one to take.
     """
 
     home: ClassVar[str] = "optim"
-    formula: ClassVar[str] = ""
-    source: ClassVar[str] = ""
-    choose: ClassVar[str] = ""
 
     _: KW_ONLY
     on: str = option(default="kernels", choices=("kernels", "all"))

@@ -2,22 +2,17 @@
 
 from typing import ClassVar, Self
 
-from kilter.core.values import Value
+from kilter.core.listed import Listed
 
 
-class Timed(Value, abstract=True):
+class Timed(Listed, abstract=True):
     """Base of what runs on the clock of updates.
 
     Class attributes:
         formula: what it computes, in the names of its fields.
-        source: paper and year.
-        choose: when to choose it, in one line.
     """
 
     home: ClassVar[str] = "optim"
-    formula: ClassVar[str] = ""
-    source: ClassVar[str] = ""
-    choose: ClassVar[str] = ""
 
     def over(self, steps: int) -> Self:
         """A copy in which every schedule whose ``steps`` were left open spans ``steps`` updates."""

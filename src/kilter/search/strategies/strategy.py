@@ -5,12 +5,12 @@ from typing import ClassVar, Self
 
 from kilter.core.checks import check_seed
 from kilter.core.errors import InputError
-from kilter.core.values import Value
+from kilter.core.listed import Listed
 from kilter.search.dimension import Dimension
 from kilter.search.strategies.state import Ask, State
 
 
-class Strategy(Value, abstract=True):
+class Strategy(Listed, abstract=True):
     """Base of all strategies: values whose memory is a `State` outside of them. A member defines `next`.
 
     Scores are higher-is-better numbers; NaN is a trial that failed. A trial may be a step of a longer one: an ask says up
@@ -21,8 +21,6 @@ class Strategy(Value, abstract=True):
 
     Class attributes:
         formula: what it asks for.
-        source: paper and year.
-        choose: when to choose it.
         batch: trials that are best asked for at once: they train side by side, but none learns from the others.
 
     >>> from kilter.search.dimension import Dimension
@@ -35,9 +33,6 @@ class Strategy(Value, abstract=True):
     """
 
     home: ClassVar[str] = "kl.strategies"
-    formula: ClassVar[str] = ""
-    source: ClassVar[str] = ""
-    choose: ClassVar[str] = ""
     batch: ClassVar[int] = 64
 
     def next(self, state: State) -> Ask | None:
