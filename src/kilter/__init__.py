@@ -4,20 +4,39 @@ from importlib.metadata import version
 
 from kilter import data, losses, metrics, nn, optim, recipes
 from kilter.catalog import catalog
+from kilter.core.devices import device_a_core
 from kilter.core.diff import diff
 from kilter.core.distributions import Choice, Integer, LogUniform, Repeat, Uniform, shared
 from kilter.core.errors import DoubtWarning, FileError, InputError
+from kilter.core.programs import keep_programs
 from kilter.ensembles import Ensemble, ensemble, load, snapshots
 from kilter.search import Space, strategies
 from kilter.search.loop import search
 from kilter.search.opening import space
 from kilter.search.study import Study
-from kilter.train import EarlyStopping, Outcome, RangeTest, Recipe, Run, lr_range_test, train, train_fleet
+from kilter.train import (
+    CrossValidation,
+    EarlyStopping,
+    Outcome,
+    Plan,
+    RangeTest,
+    Recipe,
+    Run,
+    Runs,
+    cross_validate,
+    lr_range_test,
+    plan,
+    train,
+    train_fleet,
+)
 
 __version__ = version("kilter")
+device_a_core()
+keep_programs()
 
 __all__ = [
     "Choice",
+    "CrossValidation",
     "DoubtWarning",
     "EarlyStopping",
     "Ensemble",
@@ -26,14 +45,17 @@ __all__ = [
     "Integer",
     "LogUniform",
     "Outcome",
+    "Plan",
     "RangeTest",
     "Recipe",
     "Repeat",
     "Run",
+    "Runs",
     "Space",
     "Study",
     "Uniform",
     "catalog",
+    "cross_validate",
     "data",
     "diff",
     "ensemble",
@@ -43,6 +65,7 @@ __all__ = [
     "metrics",
     "nn",
     "optim",
+    "plan",
     "recipes",
     "search",
     "shared",

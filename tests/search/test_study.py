@@ -20,8 +20,10 @@ from kilter.core.errors import FileError, InputError
 from kilter.report.study_figure import study_figure
 from kilter.search import fleets, importance
 from kilter.search.storage import settings
-from kilter.train.fleet import Fleet
-from kilter.train.interrupt import interruptible
+from kilter.train import launch
+from kilter.train.fleet import Task
+from kilter.train.interrupt import Interrupt, interruptible
+from kilter.train.stack import Stack
 
 RATE = kl.LogUniform(1e-3, 1.0)
 
@@ -106,14 +108,14 @@ def test_trials_that_cannot_be_trained_are_recorded_and_no_more(iris):
 
 @pytest.mark.parametrize(("most", "failed"), [(1, 0), (0, 4)])
 def test_what_is_too_large_for_the_device_trains_in_halves_or_fails(iris, study, monkeypatch, most, failed):
-    whole = fleets._trained
+    whole = fleets._run
 
-    def short(group, *given):
-        if len(group.asks) > most:
+    def short(fleet, indices, *given):
+        if len(indices) > most:
             raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: out of memory")
-        return whole(group, *given)
+        return whole(fleet, indices, *given)
 
-    monkeypatch.setattr(fleets, "_trained", short)
+    monkeypatch.setattr(fleets, "_run", short)
     found = search(iris)
     assert found.trials["score"].isna().sum() == failed
     assert found.trials["outcome"].str.contains("out of memory").sum() == failed
@@ -129,14 +131,13 @@ def test_a_trial_that_diverges_has_failed(iris):
 
 def test_members_that_pause_go_on_as_if_they_had_not(iris):
     recipes = [recipe(0.1), recipe(0.3)]
-    whole = Fleet.launch(recipes, iris, (0,))
-    straight = whole.run(False)
-    first = Fleet.launch(recipes, iris, (0,))
-    early = first.run(False, 1)
+    members, stop = [(each, 0) for each in recipes], Interrupt()
+    straight = kl.train_fleet(recipes, iris, progress=False)
+    ((_, first),) = launch.fleets(Task(members, iris, until=1))
+    early = first.run(False, stop)
     assert [run.outcome for run in early] == [kl.Outcome.PAUSED] * 2
-    second = Fleet.launch(recipes[::-1], iris, (0,))
-    second.go_on(first.paused()[::-1])
-    late = second.run(False)[::-1]
+    ((_, second),) = launch.fleets(Task(members[::-1], iris, paused=first.paused()[::-1]))
+    late = second.run(False, stop)[::-1]
     for one, other in zip(straight, late, strict=True):
         assert (one.epoch, one.score, one.outcome) == (other.epoch, other.score, other.outcome)
         jax.tree.map(np.testing.assert_array_equal, (one.history, one.params), (other.history, other.params))
@@ -218,15 +219,15 @@ def test_corrupt_and_foreign_folders_get_one_sentence(iris, tmp_path):
 
 
 def test_ctrl_c_returns_the_study_so_far(iris, study, tmp_path, monkeypatch):
-    advance, calls = Fleet._advance, []
+    advance, calls = Stack.advance, []
 
-    def struck(fleet, first, count):
-        calls.append(count)
-        if len(calls) == 2:  # the first epochs; the call before compiles
+    def struck(stack, *given):
+        calls.append(given)
+        if len(calls) == 2:  # the first epochs; the call before names the columns
             os.kill(os.getpid(), signal.SIGINT)
-        return advance(fleet, first, count)
+        return advance(stack, *given)
 
-    monkeypatch.setattr(Fleet, "_advance", struck)
+    monkeypatch.setattr(Stack, "advance", struck)
     found = search(iris, storage=tmp_path / "study")
     assert len(found.trials) == 0
     assert found.state.pending

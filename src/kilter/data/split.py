@@ -52,3 +52,18 @@ def _interleaved(order: Array, classes: Array) -> Array:
         members = np.flatnonzero(classes == kind)
         positions[members] = (np.arange(len(members)) + 0.5) / len(members)
     return order[np.argsort(positions, kind="stable")]
+
+
+def fold(rows: int, folds: int, seed: int, classes: Array | None = None) -> list[Array]:
+    """Shuffle row numbers by ``seed`` and cut them into folds whose sizes differ by one at most, each sorted.
+
+    Args:
+        rows: number of rows.
+        folds: number of parts.
+        seed: of the shuffle.
+        classes: class index of each row; each fold then holds the classes in their shares, up to one row a class.
+    """
+    order = np.random.default_rng(check_seed(seed)).permutation(rows)
+    if classes is not None:
+        order = order[np.argsort(classes[order], kind="stable")]
+    return [np.sort(order[start::folds]) for start in range(folds)]

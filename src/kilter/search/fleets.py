@@ -1,9 +1,9 @@
-"""Trials in fleets: those of one structure train side by side, and those that were paused go on where they were."""
+"""Trials in fleets: those that go through the same epochs train side by side, and those that were paused go on."""
 
 import time
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
@@ -13,7 +13,9 @@ from kilter.data.dataset import Dataset
 from kilter.search.gate import Gate
 from kilter.search.strategies.state import Ask
 from kilter.search.trial import Trial
-from kilter.train.fleet import Fleet, structure
+from kilter.train.fleet import Fleet, Task
+from kilter.train.interrupt import Interrupt
+from kilter.train.launch import fleets
 from kilter.train.outcome import Outcome
 from kilter.train.paused import Paused
 from kilter.train.recipe import Recipe
@@ -34,19 +36,25 @@ class Ended:
 
 @dataclass(frozen=True)
 class Group:
-    """Asks that train in one program, with their recipes."""
+    """Asks that go through the same epochs, with their recipes."""
 
     asks: tuple[Ask, ...]
     recipes: tuple[Recipe, ...]
 
-    def halves(self) -> "tuple[Group, Group]":
-        """Two groups, each with half of the asks."""
-        middle = len(self.asks) // 2
-        return Group(self.asks[:middle], self.recipes[:middle]), Group(self.asks[middle:], self.recipes[middle:])
+    def take(self, places: Sequence[int]) -> "Group":
+        """Some of the asks."""
+        return Group(tuple(self.asks[place] for place in places), tuple(self.recipes[place] for place in places))
+
+    def task(self, data: Dataset, seeds: tuple[int, ...], members: Members) -> Task:
+        """What is to be trained: every ask with every seed."""
+        parents = [ask.parent for ask in self.asks if ask.parent is not None]
+        paused = [member for parent in parents for member in members[parent]]
+        pairs = [(recipe, seed) for recipe in self.recipes for seed in seeds]
+        return Task(pairs, data, until=self.asks[0].epochs, paused=paused)
 
 
 def grouped(gate: Gate, asks: Sequence[Ask], members: Members) -> tuple[list[Group], list[Ended]]:
-    """Asks by structure and by the epochs that they go through; and the trials that the gate refuses."""
+    """Asks by the epochs that they go through; and the trials that the gate refuses."""
     groups: dict[Any, list[tuple[Ask, Recipe]]] = defaultdict(list)
     refused: list[Ended] = []
     for ask in asks:
@@ -56,45 +64,70 @@ def grouped(gate: Gate, asks: Sequence[Ask], members: Members) -> tuple[list[Gro
             refused.append(Ended(Trial.failed(ask, f"{error}, at {ask.point}")))
             continue
         begin = 0 if ask.parent is None else members[ask.parent][0].epochs
-        groups[structure(recipe), begin, ask.epochs].append((ask, recipe))
+        groups[begin, ask.epochs].append((ask, recipe))
     split = [Group(tuple(ask for ask, _ in pairs), tuple(recipe for _, recipe in pairs)) for pairs in groups.values()]
     return split, refused
 
 
-def trained(group: Group, data: Dataset, seeds: tuple[int, ...], members: Members) -> list[Ended]:
-    """Train a group to its epochs; empty where Ctrl-C came first. What is too large for the device trains in halves."""
-    began = time.perf_counter()
-    try:
-        return _trained(group, data, seeds, members)
-    except jax.errors.JaxRuntimeError as error:
-        first, *others = group.asks
-        if others:
-            return [ended for half in group.halves() for ended in trained(half, data, seeds, members)]
-        reason = " ".join(str(error).split())[:200]
-        return [Ended(Trial.failed(first, reason, time.perf_counter() - began))]
+@dataclass
+class _Gathered:
+    """Runs and paused members of one ask, by the place of the seed, until all seeds are there."""
+
+    runs: dict[int, Run] = field(default_factory=dict)
+    paused: dict[int, Paused] = field(default_factory=dict)
+    seconds: float = 0.0
 
 
-def _trained(group: Group, data: Dataset, seeds: tuple[int, ...], members: Members) -> list[Ended]:
+def trained(
+    group: Group, data: Dataset, seeds: tuple[int, ...], members: Members, stop: Interrupt
+) -> Iterator[list[Ended]]:
+    """Train a group to its epochs, a fleet at a time, until Ctrl-C. What is too large for the device trains in halves."""
+    gathered: dict[int, _Gathered] = defaultdict(_Gathered)
+    for indices, fleet in fleets(group.task(data, seeds, members)):
+        places = sorted({index // len(seeds) for index in indices})
+        try:
+            done = _run(fleet, indices, len(seeds), gathered, stop)
+        except jax.errors.JaxRuntimeError as error:
+            yield from _in_halves(group.take(places), data, seeds, members, stop, error)
+            continue
+        if not done:
+            return
+        whole = [place for place in places if len(gathered[place].runs) == len(seeds)]
+        yield [_ended(group.asks[place], gathered.pop(place)) for place in whole]
+
+
+def _run(fleet: Fleet, indices: Sequence[int], seeds: int, gathered: dict[int, _Gathered], stop: Interrupt) -> bool:
+    """Run a fleet and put what it gives to its asks; False if Ctrl-C came first."""
     began = time.perf_counter()
-    fleet = Fleet.launch(list(group.recipes), data, seeds)
-    parents = [ask.parent for ask in group.asks if ask.parent is not None]
-    if parents:
-        fleet.go_on([member for parent in parents for member in members[parent]])
-    runs = fleet.run(False, group.asks[0].epochs)
+    runs = fleet.run(False, stop)
     if any(run.outcome is Outcome.INTERRUPTED for run in runs):
-        return []
-    paused = fleet.paused() if fleet.done < group.recipes[0].epochs else []
-    seconds = (time.perf_counter() - began) / len(group.asks)
-    width = len(seeds)
-    places = [slice(index * width, (index + 1) * width) for index in range(len(group.asks))]
-    return [
-        _ended(ask, tuple(runs[place]), tuple(paused[place]), fleet.done, seconds)
-        for ask, place in zip(group.asks, places, strict=True)
-    ]
+        return False
+    seconds = (time.perf_counter() - began) / len(runs)
+    for index, run, paused in zip(indices, runs, fleet.paused(), strict=True):
+        ask = gathered[index // seeds]
+        ask.runs[index % seeds] = run
+        ask.seconds += seconds
+        if run.outcome is Outcome.PAUSED or fleet.task.last(run.recipe) < run.recipe.epochs:
+            ask.paused[index % seeds] = paused
+    return True
 
 
-def _ended(ask: Ask, runs: tuple[Run, ...], members: tuple[Paused, ...], epochs: int, seconds: float) -> Ended:
+def _in_halves(
+    group: Group, data: Dataset, seeds: tuple[int, ...], members: Members, stop: Interrupt, error: Exception
+) -> Iterator[list[Ended]]:
+    middle, count = len(group.asks) // 2, len(group.asks)
+    if not middle:
+        yield [Ended(Trial.failed(group.asks[0], " ".join(str(error).split())[:200]))]
+        return
+    for places in (range(middle), range(middle, count)):
+        yield from trained(group.take(places), data, seeds, members, stop)
+
+
+def _ended(ask: Ask, gathered: _Gathered) -> Ended:
+    runs = tuple(gathered.runs[place] for place in sorted(gathered.runs))
+    members = tuple(gathered.paused[place] for place in sorted(gathered.paused))
     scores = tuple(run.score for run in runs)
     worst = next((run.outcome for run in runs if run.outcome is Outcome.DIVERGED), runs[0].outcome)
-    trial = Trial(ask.id, ask.point, epochs, ask.parent, scores, str(worst), seconds)
+    epochs = min(each for each in (ask.epochs, runs[0].recipe.epochs) if each is not None)
+    trial = Trial(ask.id, ask.point, epochs, ask.parent, scores, str(worst), gathered.seconds)
     return Ended(trial, runs if trial.ok else (), members if trial.ok else ())

@@ -10,8 +10,7 @@ from kilter.nn.layer import shapes
 from kilter.search.dimension import Point
 from kilter.search.space import Space
 from kilter.train.check import check
-from kilter.train.fleet import structure
-from kilter.train.recipe import Recipe
+from kilter.train.recipe import Recipe, structure
 
 
 @dataclass(frozen=True)

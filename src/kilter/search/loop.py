@@ -109,6 +109,10 @@ def _searched(
 ) -> Study:
     """Ask and train until the strategy or the trials are at an end, or someone or the time says so."""
     gate = Gate(study.space, study.data, max_params)
+
+    def over() -> bool:
+        return stop.asked or (deadline is not None and time.monotonic() > deadline)
+
     while True:
         study, asks = _asked(study, trials)
         if not asks:
@@ -118,12 +122,13 @@ def _searched(
             study = study.told(refused)
             note(study)
         for group in groups:
-            if stop.asked or (deadline is not None and time.monotonic() > deadline):
+            if over():
                 return study
-            ended = trained(group, study.data, study.seeds, study.members)
-            if ended:
+            for ended in trained(group, study.data, study.seeds, study.members, stop):
                 study = study.told(ended)
                 note(study)
+                if over():
+                    return study
 
 
 def _asked(study: Study, trials: int) -> tuple[Study, list[Ask]]:

@@ -1,13 +1,31 @@
 """Training: recipes, the one engine, and the runs that it gives."""
 
-from kilter.train.fleet import train, train_fleet
+from kilter.train.cross_validation import CrossValidation, cross_validate
+from kilter.train.launch import train, train_fleet
 from kilter.train.outcome import Outcome
+from kilter.train.plan import Plan, plan
 from kilter.train.prediction import Prediction
 from kilter.train.range_test import RangeTest, lr_range_test
 from kilter.train.recipe import Recipe
 from kilter.train.run import Run
+from kilter.train.runs import Runs
 from kilter.train.stopping import EarlyStopping
 from kilter.train.store import load
 
-__all__ = ["EarlyStopping", "Outcome", "RangeTest", "Recipe", "Run", "load", "lr_range_test", "train", "train_fleet"]
-__all__ = ["EarlyStopping", "Outcome", "Prediction", "Recipe", "Run", "load", "train", "train_fleet"]
+__all__ = [
+    "CrossValidation",
+    "EarlyStopping",
+    "Outcome",
+    "Plan",
+    "Prediction",
+    "RangeTest",
+    "Recipe",
+    "Run",
+    "Runs",
+    "cross_validate",
+    "load",
+    "lr_range_test",
+    "plan",
+    "train",
+    "train_fleet",
+]

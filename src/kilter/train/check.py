@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from collections.abc import Sequence
 
 from kilter.core.drawn import Distribution
 from kilter.core.errors import DoubtWarning, InputError, within
@@ -12,7 +13,14 @@ from kilter.nn.activations import Activation
 from kilter.nn.compose import last_layer
 from kilter.nn.dropouts import ALL as DROPOUTS
 from kilter.nn.layer import shapes
-from kilter.train.recipe import Recipe
+from kilter.train.recipe import Recipe, structure
+
+
+def check_all(recipes: Sequence[Recipe], data: Dataset) -> None:
+    """Refuse recipes that cannot train on the data. Numbers decide nothing here, so one of each structure is enough."""
+    alike = {structure(recipe) if isinstance(recipe, Recipe) else index: recipe for index, recipe in enumerate(recipes)}
+    for recipe in alike.values():
+        check(recipe, data)
 
 
 def check(recipe: Recipe, data: Dataset) -> None:
@@ -84,7 +92,7 @@ def _doubt_outputs(recipe: Recipe) -> None:
     warnings.warn(
         f"the net ends in {last!r}, but {recipe.loss!r} takes logits and squashes them itself: remove that last layer",
         DoubtWarning,
-        stacklevel=5,
+        stacklevel=6,
     )
 
 
@@ -100,5 +108,5 @@ def _doubt_objective(recipe: Recipe, rows: int) -> None:
         warnings.warn(
             f"{recipe.optimizer!r} needs a loss that stays the same from update to update, but {'; '.join(doubts)}",
             DoubtWarning,
-            stacklevel=5,
+            stacklevel=6,
         )

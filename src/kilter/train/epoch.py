@@ -50,7 +50,7 @@ def begin(parts: Parts, learner: Learner, judged: bool) -> Member:
 
 
 def epoch(
-    parts: Parts, rows: Rows, member: Member, key: jax.Array, order: jax.Array, number: jax.Array
+    parts: Parts, rows: Rows, member: Member, key: jax.Array, order: jax.Array, number: jax.Array, epochs: jax.Array
 ) -> tuple[Member, dict[str, jax.Array]]:
     """Train a member for one epoch and judge it; a member that has ended stays as it is.
 
@@ -61,6 +61,7 @@ def epoch(
         key: of the member.
         order: row numbers ``(steps, batch)``; what exceeds the number of rows is padding.
         number: of the epoch, from 0.
+        epochs: that the member has in all; it ends after the last of them.
 
     Returns:
         The member after the epoch, and its line of the history.
@@ -71,7 +72,7 @@ def epoch(
     evaluated = learner._replace(params=parts.optimizer.averaged(learner.moments, learner.params))
     line |= _judge(parts, rows, evaluated)
     learner = learner._replace(moments=parts.optimizer.judged(learner.moments, line.get("val_loss", loss)))
-    after = _close(parts, member, learner, evaluated, line, number)
+    after = _close(parts, member, learner, evaluated, line, number, epochs)
     running = member.outcome == 0
     after = jax.tree.map(lambda new, old: jnp.where(running, new, old), after, member)
     return after, jax.tree.map(lambda value: jnp.where(running, value, jnp.nan), line)
@@ -120,6 +121,7 @@ def _close(
     evaluated: Learner,
     line: dict[str, jax.Array],
     number: jax.Array,
+    epochs: jax.Array,
 ) -> Member:
     """Compare with the best epoch so far and decide whether the member goes on."""
     judged = member.best is not None
@@ -136,7 +138,7 @@ def _close(
     better &= finite
 
     waited = jnp.where(better, 0, member.waited + 1)
-    outcome = jnp.int32(0)
+    outcome = jnp.where(number + 1 >= epochs, Outcome.FINISHED.code, 0)
     if parts.stopping is not None:
         outcome = jnp.where(waited >= parts.stopping.patience, Outcome.STOPPED_EARLY.code, outcome)
     outcome = jnp.where(finite, outcome, Outcome.DIVERGED.code)

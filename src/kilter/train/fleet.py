@@ -1,251 +1,290 @@
-"""The engine: recipes of one structure train together, and one network is a fleet of one."""
+"""The engine: members of one structure on their way through training, a stack of them at a time."""
 
 import time
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from kilter.core import trees
-from kilter.core.checks import check_seed
-from kilter.core.errors import InputError
+from kilter.core.programs import compiled
 from kilter.data.dataset import Dataset
 from kilter.optim.optimizer import spanning
-from kilter.train.check import check
+from kilter.train import pace
 from kilter.train.epoch import Member, Rows
-from kilter.train.interrupt import Interrupt, interruptible
+from kilter.train.interrupt import Interrupt
+from kilter.train.layout import Layout, shrunk
 from kilter.train.order import orders
 from kilter.train.outcome import Outcome
 from kilter.train.parts import parts_of
-from kilter.train.paused import Paused, going_on, past, paused
-from kilter.train.program import initialize, mapping_for, run_epochs
+from kilter.train.paused import Paused
+from kilter.train.placing import mesh_of, shares, to_all
+from kilter.train.program import initialize, run_epochs
 from kilter.train.progress import Line
-from kilter.train.recipe import Recipe
-from kilter.train.rows import load_rows, scalings, spread
+from kilter.train.recipe import Recipe, structure
+from kilter.train.rows import Load, spread
 from kilter.train.run import Run
-from kilter.train.step import Parts
+from kilter.train.stack import Roster, Stack
+from kilter.train.starting import check_start, from_run
 
 # Row numbers of at most this many examples are sent to the device at once; enough to make its calls rare.
 _ORDERED = 1 << 20
 # Seconds between looks at the progress and at Ctrl-C, once the speed is known.
 _LOOK = 0.25
+# A smaller program for the members that are left is compiled if it saves this many times what compiling took.
+_PAYS = 2.0
 
 
-def train(
-    recipe: Recipe, data: Dataset, *, seed: int = 0, start: Run | None = None, progress: bool | None = None
-) -> Run:
-    """Train one network.
+@dataclass(frozen=True)
+class Task:
+    """What is trained, and from where to where.
 
-    The same recipe, data and seed give the same run, bit for bit, on the same machine.
-
-    Args:
-        recipe: what to train and how.
-        data: made by `kilter.data`.
-        seed: of the initial weights, the order of the rows and dropout.
-        start: a run whose weights to go on from, rather than fresh ones, on the scale that its inputs and targets had;
-            the optimizer begins anew.
-        progress: show a progress line; left open, if standard error is a terminal.
-
-    Raises:
-        InputError: the recipe does not fit the data; raised before anything compiles.
-
-    >>> import kilter as kl
-    >>> from kilter import nn, optim, losses
-    >>> net = nn.Chain(nn.Dense(16), nn.ReLU(), nn.Dense(3))
-    >>> recipe = kl.Recipe(net, losses.SoftmaxCrossEntropy(), optimizer=optim.Adam(0.01), epochs=30)
-    >>> run = kl.train(recipe, kl.data.iris())
-    >>> run.score > 0.9
-    True
+    Attributes:
+        members: a recipe and a seed each.
+        data: to train on.
+        start: a run whose weights all begin with, rather than fresh ones.
+        bootstrap: whether each seed goes through a sample of the rows of its own.
+        until: the epoch after which members pause; None: they go on to their last.
+        paused: the members as they were, all paused after the same epoch, to go on from there; empty: they begin.
     """
-    return train_fleet([recipe], data, seeds=[seed], start=start, progress=progress)[0]
 
+    members: Sequence[tuple[Recipe, int]]
+    data: Dataset
+    start: Run | None = None
+    bootstrap: bool = False
+    until: int | None = None
+    paused: Sequence[Paused] = ()
 
-def train_fleet(
-    recipes: Sequence[Recipe],
-    data: Dataset,
-    *,
-    seeds: Sequence[int] = (0,),
-    start: Run | None = None,
-    bootstrap: bool = False,
-    progress: bool | None = None,
-) -> list[Run]:
-    """Train every recipe with every seed; recipes of one structure share one compiled program.
+    def take(self, indices: Sequence[int]) -> "Task":
+        """The same for some of the members."""
+        paused = [self.paused[index] for index in indices] if self.paused else ()
+        return replace(self, members=[self.members[index] for index in indices], paused=paused)
 
-    Args:
-        recipes: any; those that differ in numbers alone train together.
-        data: shared by all.
-        seeds: one run a recipe and seed; runs of one seed see the same order of rows and the same dropout.
-        start: a run whose weights all go on from, rather than fresh ones.
-        bootstrap: train each seed on its own sample of the training rows, as many, drawn with replacement from the seed
-            alone (bagging: Breiman 1996). Preprocessing and the metrics of the training part still see all rows.
-        progress: show a progress line; left open, if standard error is a terminal.
+    @property
+    def first(self) -> int:
+        """Epochs that all members have behind them."""
+        return self.paused[0].epochs if self.paused else 0
 
-    Returns:
-        Runs in order: all seeds of the first recipe, then of the second, and so on.
-    """
-    if not recipes or not seeds:
-        raise InputError(f"at least one recipe and one seed are needed, got {len(recipes)} and {len(seeds)}")
-    seeds = tuple(map(check_seed, seeds))
-    for recipe in recipes:
-        check(recipe, data)
-    if bootstrap:
-        data = replace(data, title=f"{data.title}, bootstrap sample")
-    groups: dict[Any, list[int]] = defaultdict(list)
-    for index, recipe in enumerate(recipes):
-        groups[structure(recipe)].append(index)
-    runs: dict[int, list[Run]] = {}
-    for indices in groups.values():
-        fleet = Fleet.launch([recipes[index] for index in indices], data, seeds, start, bootstrap)
-        found = fleet.run(progress)
-        for place, index in enumerate(indices):
-            runs[index] = found[place * len(seeds) : (place + 1) * len(seeds)]
-    return [run for index in range(len(recipes)) for run in runs[index]]
-
-
-def structure(recipe: Recipe) -> Any:
-    """What must be equal for two recipes to train in one program; preprocessing decides on the rows."""
-    return jax.tree.structure(recipe), recipe.inputs, recipe.targets
-
-
-def _from_run(members: Member, start: Run) -> Member:
-    """Members with the weights of a run in place of their own."""
-    own = (members.learner.params, members.learner.state)
-    given = (start.params, start.state)
-    if jax.tree.map(lambda leaf: leaf.shape[1:], own) != jax.tree.map(np.shape, given):
-        raise InputError("start: the weights of that run do not fit the network of this recipe")
-
-    def copied() -> Any:
-        return jax.tree.map(lambda new, old: jnp.array(jnp.broadcast_to(old, new.shape)), own, given)
-
-    params, state = copied()
-    learner = members.learner._replace(params=params, state=state)
-    return members._replace(learner=learner, best=None if members.best is None else copied())
+    def last(self, recipe: Recipe) -> int:
+        """The epoch after which a member ends or pauses."""
+        return recipe.epochs if self.until is None else min(self.until, recipe.epochs)
 
 
 @dataclass
 class Fleet:
-    """Members of one structure on their way through training."""
+    """Members of one structure: a recipe and a seed each."""
 
-    recipes: list[Recipe]
-    seeds: tuple[int, ...]
-    data: Dataset
-    parts: Parts
+    task: Task
+    roster: Roster
     rows: Rows
     scaling: Any
-    members: Member
-    keys: jax.Array
-    bootstrap: bool = False
-    done: int = 0
-    lines: list[dict[str, Any]] = field(default_factory=list)
+    layout: Layout
+    load: Load
+    seconds: dict[str, float] = field(default_factory=dict)
+    stacks: list[Stack] = field(default_factory=list)
+    ended: dict[int, Member] = field(default_factory=dict)
+    history: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def launch(
-        cls,
-        recipes: list[Recipe],
-        data: Dataset,
-        seeds: tuple[int, ...],
-        start: Run | None = None,
-        bootstrap: bool = False,
-    ) -> "Fleet":
-        """Stack the recipes, load the rows and draw the weights."""
-        first = recipes[0]
-        batch = min(first.batch_size, len(data.train))
-        steps = first.epochs * -(-len(data.train) // batch)
-        if start is not None and start.shape != data.shape:
-            raise InputError(f"start: that run was trained on examples of shape {start.shape}, these are {data.shape}")
-        if start is not None and (start.inputs.preprocess, start.targets.preprocess) != (first.inputs, first.targets):
-            raise InputError("start: inputs and targets must be preprocessed as they were in that run")
-        scaling = scalings(first, data) if start is None else (start.inputs, start.targets)
-        rows = load_rows(data, *scaling)
-        parts = trees.stack(
-            [parts_of(recipe, data, spanning(recipe.optimizer, steps)) for recipe in recipes for _ in seeds]
+    def launch(cls, task: Task, layout: Layout, load: Load) -> "Fleet":
+        """Stack the numbers of the recipes and load the rows, to be trained in stacks of this layout."""
+        recipes, seeds = [recipe for recipe, _ in task.members], [seed for _, seed in task.members]
+        if task.start is not None:
+            check_start(task.start, recipes[0], task.data)
+        steps = -(-len(task.data.train) // min(recipes[0].batch_size, len(task.data.train)))
+        roster = Roster(
+            trees.stack([parts_of(each, task.data, spanning(each.optimizer, each.epochs * steps)) for each in recipes]),
+            np.array(seeds, np.uint32),
+            np.array([list(dict.fromkeys(seeds)).index(seed) for seed in seeds], np.int32),
+            np.array([task.last(recipe) for recipe in recipes], np.int32),
         )
-        keys = jax.vmap(jax.random.key)(jnp.array(seeds * len(recipes), jnp.uint32))
-        members = initialize(parts, keys, spread(rows.train), data.shape, data.validation is not None)
-        if start is not None:
-            members = _from_run(members, start)
-        return cls(recipes, seeds, data, parts, rows, scaling, members, keys, bootstrap)
+        scaling, rows = load(recipes[0], mesh_of(layout.devices))
+        return cls(task, roster, rows, scaling, layout, load)
 
-    def go_on(self, members: Sequence[Paused]) -> None:
-        """Take the places of paused members, one for each of the fleet's own, that were paused after the same epoch."""
-        self.done = members[0].epochs
-        self.lines = [past(members)]
-        self.members = going_on(self.members, members)
+    def compile(self) -> "Fleet":
+        """Make the programs ready; nothing is drawn or trained, so that this can be done beside another fleet."""
+        began = time.perf_counter()
+        mesh = mesh_of(self.layout.devices)
+        slots = self.roster.take(np.resize(np.arange(self.size), self.layout.size))
+        drawing = initialize.lower(*self._drawing(slots, mesh))
+        if not self.task.paused:
+            compiled(drawing)
+        members = jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=shares(mesh)), drawing.out_info
+        )
+        self._remember_past(members)
+        compiled(run_epochs.lower(*self._arguments(Stack(np.arange(self.size), slots.on(mesh), members, mesh), 0, 0)))
+        self.seconds["compile"] = time.perf_counter() - began
+        return self
+
+    def run(self, progress: bool | None, stop: Interrupt) -> list[Run]:
+        """Train to the end, to the epoch where the task pauses, or until someone asks to stop."""
+        if "compile" not in self.seconds:
+            self.compile()
+        began = time.perf_counter()
+        self._fill()
+        with Line(self.most, len(self.data.train), self.size, progress) as line:
+            outcome = self._epochs(line, stop)
+        self._settle()
+        self.seconds["train"] = time.perf_counter() - began
+        lasted = np.isfinite(self.history["lr"]).sum(1)
+        self._remember_pace(int(lasted.sum()))
+        return [self._run(index, lasted, outcome) for index in range(self.size)]
 
     def paused(self) -> list[Paused]:
-        """All members as they are, to go on later."""
-        return paused(self.members, self._history(), self.done)
+        """All members as they are, to go on later; after `run`."""
+        lines = {name: column[:, : self.most] for name, column in self.history.items()}
+        return [
+            Paused.of(self._onward(index), {name: column[index].copy() for name, column in lines.items()})
+            for index in range(self.size)
+        ]
 
-    def run(self, progress: bool | None, until: int | None = None) -> list[Run]:
-        """Train to the end, to the epoch ``until``, or to Ctrl-C."""
-        until = self.recipes[0].epochs if until is None else min(until, self.recipes[0].epochs)
-        with interruptible() as stop:
-            start = time.perf_counter()
-            self.lines.append(self._advance(self.done, 0))  # no epoch: compiles the program
-            compiled = time.perf_counter()
-            with Line(until, len(self.data.train), self.size, progress) as line:
-                ended = self._epochs(until, line, stop)
-        seconds = {"compile": compiled - start, "train": time.perf_counter() - compiled}
-        return self._runs(self._history(), ended, seconds)
+    def _onward(self, index: int) -> Member:
+        """A member as it goes on, where all that ended it is the epoch at which the task pauses."""
+        member = self.ended[index]
+        return member._replace(outcome=np.int32(0)) if self._pauses(index, member) else member
 
-    def _history(self) -> dict[str, Any]:
-        """All epochs so far, ``(epochs, members)`` by name."""
-        return {name: np.concatenate([part[name] for part in self.lines]) for name in self.lines[0]}
+    def _pauses(self, index: int, member: Member) -> bool:
+        recipe, _ = self.task.members[index]
+        return int(member.outcome) == Outcome.FINISHED.code and self.task.last(recipe) < recipe.epochs
 
-    def _epochs(self, epochs: int, line: Line, stop: Interrupt) -> Outcome:
-        """Run epochs, a chunk at a time, and append their history."""
-        done, chunk, history = self.done, 1, self.lines
-        while done < epochs and (np.asarray(self.members.outcome) == 0).any():
-            if stop.asked:
-                return Outcome.INTERRUPTED
+    def _remember_past(self, like: Member) -> None:
+        """What paused members bring along."""
+        for index, paused in enumerate(self.task.paused):
+            self.ended[index] = paused.member(like)
+            for name, line in paused.lines.items():
+                self._column(name)[index, : len(line)] = line
+
+    def _remember_pace(self, epochs: int) -> None:
+        epochs -= self.size * self.task.first
+        if epochs > 0:
+            alike = structure(self.task.members[0][0])
+            pace.remember(alike, len(self.data.train), self.layout, self.seconds["train"] / epochs)
+
+    def _fill(self) -> None:
+        """Draw all members, or take the paused. Those of most epochs stand together, so that stacks end as a whole."""
+        queue = np.argsort(-self.roster.epochs, kind="stable")
+        if self.task.paused:
+            return self._gather(list(queue), self.layout)
+        mesh, size = mesh_of(self.layout.devices), self.layout.size
+        for start in range(0, self.size, size):
+            chosen = queue[start : start + size]
+            self.stacks.append(Stack.of(chosen, self.roster, lambda slots: self._draw(slots, mesh), size, mesh))
+
+    def _drawing(self, slots: Roster, mesh: Any) -> tuple[Any, ...]:
+        judged = self.rows.validation is not None
+        return slots.parts, slots.seeds, spread(self.rows.train), self.data.shape, judged, mesh
+
+    def _draw(self, slots: Roster, mesh: Any) -> Member:
+        members = initialize(*self._drawing(slots, mesh))
+        return members if self.task.start is None else from_run(members, self.task.start)
+
+    def _epochs(self, line: Line, stop: Interrupt) -> Outcome:
+        """Run epochs, a chunk at a time, every stack in turn, until all members have ended."""
+        done, chunk, first = self.task.first, 1, self.stacks[0]
+        self._record(first, first.advance(*self._chunk(first.mesh, done, 0))[0], done)  # names the columns
+        self._regroup(0.0, 0)
+        while self.stacks:
             began = time.perf_counter()
-            history.append(self._advance(done, min(chunk, epochs - done)))
-            made = len(history[-1]["loss"])
+            shared = self._chunk(self.stacks[0].mesh, done, min(chunk, self.longest, self.most - done))
+            made = 1
+            for stack in self.stacks:
+                if stop.asked:
+                    return Outcome.INTERRUPTED
+                history, ran = stack.advance(*shared)
+                self._record(stack, history, done)
+                made = max(made, ran)
             done += made
-            chunk = min(self.longest, max(1, int(_LOOK * made / (time.perf_counter() - began))))
-            line.advance(done, history[-1])
-        self.done = epochs
-        return Outcome.FINISHED if epochs == self.recipes[0].epochs else Outcome.PAUSED
+            seconds = (time.perf_counter() - began) / made
+            chunk = max(1, int(_LOOK / seconds))
+            line.advance(done, {name: column[:, done - 1 : done].T for name, column in self.history.items()})
+            self._regroup(seconds, self.most - done)
+        return Outcome.FINISHED
+
+    def _column(self, name: str) -> Any:
+        return self.history.setdefault(name, np.full((self.size, self.most), np.nan, np.float32))
+
+    def _record(self, stack: Stack, history: dict[str, Any], first: int) -> None:
+        for name, column in history.items():
+            self._column(name)[stack.indices, first : first + column.shape[1]] = column
+
+    def _regroup(self, seconds: float, left: int) -> None:
+        """Where members have ended, gather the others in fewer stacks, or in smaller ones where a compile pays."""
+        running = [index for stack in self.stacks for index in stack.running]
+        layout = shrunk(self.layout, len(running))
+        gained = seconds * left * (1 - layout.size / self.layout.size)
+        if len(running) > self.layout.size / 2 or gained < _PAYS * self.seconds["compile"]:
+            layout = self.layout
+        if layout == self.layout and -(-len(running) // layout.size) == len(self.stacks):
+            return
+        self._settle()
+        self._gather(running, layout)
+
+    def _gather(self, running: list[int], layout: Layout) -> None:
+        if layout.devices != self.layout.devices:
+            _, self.rows = self.load(self.task.members[0][0], mesh_of(layout.devices))
+        self.layout, mesh = layout, mesh_of(layout.devices)
+        for start in range(0, len(running), layout.size):
+            chosen = running[start : start + layout.size]
+            kept = [self.ended.pop(index) for index in chosen]
+
+            def members(slots: Roster, kept: list[Member] = kept) -> Member:
+                order = np.resize(np.arange(len(kept)), layout.size)
+                return jax.tree.map(lambda *leaves: np.stack(leaves)[order], *kept)
+
+            self.stacks.append(Stack.of(chosen, self.roster, members, layout.size, mesh))
+
+    def _settle(self) -> None:
+        """Bring the members of all stacks to the host."""
+        for stack in self.stacks:
+            members = jax.device_get(stack.members)
+            self.ended |= {int(index): trees.take(members, slot) for slot, index in enumerate(stack.indices)}
+        self.stacks = []
+
+    @property
+    def data(self) -> Dataset:
+        """What is trained on."""
+        return self.task.data
 
     @property
     def size(self) -> int:
         """Number of members."""
-        return len(self.recipes) * len(self.seeds)
+        return len(self.task.members)
+
+    @property
+    def most(self) -> int:
+        """The last epoch of all members."""
+        return int(self.roster.epochs.max())
 
     @property
     def longest(self) -> int:
-        """Most epochs in one call of the program; decides the size of its buffers."""
-        return max(1, min(self.recipes[0].epochs, _ORDERED // (len(self.data.train) * len(self.seeds))))
+        """Most epochs in one call of the program: a power of two, so that other epochs need no other buffers."""
+        ordered = _ORDERED // (len(self.data.train) * len(self._seeds))
+        most = max(recipe.epochs for recipe, _ in self.task.members)
+        return max(1, min(1 << max(most - 1, 0).bit_length(), ordered))
 
-    def _advance(self, first: int, count: int) -> dict[str, Any]:
-        """Run up to ``count`` epochs and return their history ``(epochs, members)`` by name."""
+    @property
+    def _seeds(self) -> tuple[int, ...]:
+        return tuple(dict.fromkeys(seed for _, seed in self.task.members))
+
+    def _chunk(self, mesh: Any, first: int, count: int) -> tuple[Any, ...]:
+        """What all stacks are told of the next epochs: rows, their orders, the first epoch and how many."""
         rows = len(self.data.train)
-        batch = min(self.recipes[0].batch_size, rows)
-        self.members, history, made = run_epochs(
-            self.parts,
-            self.rows,
-            self.members,
-            self.keys,
-            np.tile(np.arange(len(self.seeds), dtype=np.int32), len(self.recipes)),
-            orders(self.seeds, first, count, self.longest, rows, batch, self.bootstrap),
-            np.int32(first),
-            np.int32(count),
-            mapping_for(self.recipes[0].net, self.size),
-        )
-        return {name: column[: int(made)] for name, column in jax.device_get(history).items()}
+        batch = min(self.task.members[0][0].batch_size, rows)
+        order = orders(self._seeds, first, count, self.longest, rows, batch, self.task.bootstrap)
+        return self.rows, to_all(order, mesh), first, count
 
-    def _runs(self, lines: dict[str, Any], ended: Outcome, seconds: dict[str, float]) -> list[Run]:
-        members = jax.device_get(self.members)
-        runs = []
-        for index in range(self.size):
-            recipe, seed = self.recipes[index // len(self.seeds)], self.seeds[index % len(self.seeds)]
-            member = trees.take(members, index)
-            lasted = int(np.isfinite(lines["lr"][:, index]).sum())
-            history = {name: column[:lasted, index] for name, column in lines.items()}
-            outcome = Outcome.of(int(member.outcome), ended)
-            runs.append(Run.of(recipe, seed, self.data, self.scaling, member, history, outcome, seconds))
-        return runs
+    def _arguments(self, stack: Stack, first: int, count: int) -> tuple[Any, ...]:
+        return stack.arguments(*self._chunk(stack.mesh, first, count))
+
+    def _run(self, index: int, lasted: Any, ended: Outcome) -> Run:
+        member = self.ended[index]
+        recipe, seed = self.task.members[index]
+        history = {name: column[index, : lasted[index]] for name, column in self.history.items()}
+        paused = ended is Outcome.FINISHED and self._pauses(index, member)
+        outcome = Outcome.PAUSED if paused else Outcome.of(int(member.outcome), ended)
+        share = float(lasted[index] / max(1, lasted.sum()))
+        seconds = self.seconds | {"member": self.seconds["train"] * share}
+        return Run.of(recipe, seed, self.data, self.scaling, member, history, outcome, seconds)

@@ -16,9 +16,11 @@ from kilter.core.keys import named
 from kilter.data.dataset import Dataset
 from kilter.optim import Geometric, Optimizer, spanning
 from kilter.train.check import check
+from kilter.train.cost import cost_of
+from kilter.train.layout import width_for
 from kilter.train.order import permutation
 from kilter.train.parts import parts_of
-from kilter.train.program import Mapping, initialize, mapping_for, over_members
+from kilter.train.program import initialize, over_members
 from kilter.train.recipe import Recipe
 from kilter.train.rows import load_rows, scalings, spread
 from kilter.train.step import Batch, Learner, Parts, step
@@ -122,19 +124,19 @@ def lr_range_test(
     _check_settings(recipe.optimizer, low, high, steps, seeds)
     optimizer = spanning(recipe.optimizer.replace(lr=Geometric(low, high / low)), steps - 1)
     parts = trees.stack([parts_of(recipe, data, optimizer)] * len(seeds))
-    keys = jax.vmap(jax.random.key)(jnp.array(seeds, jnp.uint32))
     train = load_rows(data, *scalings(recipe, data)).train
-    learners = initialize(parts, keys, spread(train), data.shape, False).learner
+    drawn = np.array(seeds, np.uint32)
+    learners = initialize(parts, drawn, spread(train), data.shape, False).learner
     found = _sweep(
         parts,
         learners,
-        keys,
+        drawn,
         np.arange(len(seeds), dtype=np.int32),
         _orders(seeds, len(data.train), min(recipe.batch_size, len(data.train)), steps),
         train,
         smoothing,
         limit,
-        mapping_for(recipe.net, len(seeds)),
+        width_for(cost_of(recipe, data)),
     )
     losses, smoothed = jax.device_get(found)
     rates = np.asarray(jax.vmap(optimizer.rate)(jnp.arange(steps)), np.float64)
@@ -162,17 +164,17 @@ def _orders(seeds: tuple[int, ...], rows: int, batch: int, steps: int) -> Array:
     return np.stack([order(seed) for seed in seeds])
 
 
-@partial(jax.jit, static_argnames=("mapping",))
+@partial(jax.jit, static_argnames=("width",))
 def _sweep(
     parts: Parts,
     learners: Learner,
-    keys: jax.Array,
+    seeds: jax.Array,
     seats: jax.Array,
     orders: jax.Array,
     train: Batch,
     smoothing: Any,
     limit: Any,
-    mapping: Mapping,
+    width: int,
 ) -> tuple[jax.Array, jax.Array]:
     """Losses and smoothed losses ``(seeds, steps)``."""
 
@@ -197,8 +199,8 @@ def _sweep(
         start = (learner, jnp.float32(0), jnp.float32(jnp.inf), jnp.bool_(True))
         return jax.lax.scan(body, start, (jnp.arange(len(order)), order))[1].T
 
-    training = jax.vmap(lambda key: named(key, "train"))(keys)
-    curves = over_members(single, mapping)(parts, learners, training, seats, orders)
+    training = jax.vmap(lambda seed: named(jax.random.key(seed), "train"))(seeds)
+    curves = over_members(single, width)(parts, learners, training, seats, orders)
     return curves[:, 0], curves[:, 1]
 
 

@@ -1,6 +1,9 @@
 """A recipe: everything that decides a training, as one value without any weights."""
 
 from dataclasses import KW_ONLY
+from typing import Any
+
+import jax
 
 from kilter.core.specs import option, part
 from kilter.core.values import Value
@@ -57,3 +60,8 @@ class Recipe(Value):
     augment: Augmentation | None = part(default=None, kinds=Augmentation, optional=True)
     stopping: EarlyStopping | None = part(default=None, kinds=EarlyStopping, optional=True)
     metric: Metric | None = part(default=None, kinds=Metric, optional=True)
+
+
+def structure(recipe: Recipe) -> Any:
+    """What must be equal for two recipes to train in one program; preprocessing decides on the rows."""
+    return jax.tree.structure(recipe.replace(epochs=0)), recipe.inputs, recipe.targets

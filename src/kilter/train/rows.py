@@ -1,19 +1,26 @@
 """Rows of a dataset on the device, preprocessed as a recipe says."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 
 from kilter.data.dataset import Dataset, Part
 from kilter.data.preprocess import Preprocess, Statistics
+from kilter.data.scaling import Scale
 from kilter.train.epoch import Rows
+from kilter.train.placing import to_all
 from kilter.train.recipe import Recipe
 from kilter.train.step import Batch
 
 Array = np.ndarray[Any, Any]
+# Scaling of inputs and of targets, and the rows on the devices.
+Load = Callable[[Recipe, Mesh | None], tuple[Any, Rows]]
 _SPREAD = 256
 
 
@@ -45,11 +52,11 @@ class Scaling:
 
 def scalings(recipe: Recipe, data: Dataset) -> tuple[Scaling, Scaling]:
     """Scaling of inputs and of targets, fitted on the training rows alone."""
-    train = data.train
-    return (
-        Scaling.fit(recipe.inputs, train.x, train.weights),
-        Scaling.fit(recipe.targets, train.y, train.weights),
-    )
+    return _fitted(recipe.inputs, recipe.targets, data.train)
+
+
+def _fitted(inputs: Preprocess | None, targets: Preprocess | None, train: Part) -> tuple[Scaling, Scaling]:
+    return Scaling.fit(inputs, train.x, train.weights), Scaling.fit(targets, train.y, train.weights)
 
 
 def load_rows(data: Dataset, inputs: Scaling, targets: Scaling) -> Rows:
@@ -66,6 +73,22 @@ def load_rows(data: Dataset, inputs: Scaling, targets: Scaling) -> Rows:
         _unit(targets),
         None if held is None else jnp.asarray(held.y),
     )
+
+
+def loader(data: Dataset, start: Any = None) -> Load:
+    """Loads the rows for a recipe onto the devices of a mesh, once for all recipes that preprocess alike.
+
+    Args:
+        data: whose rows.
+        start: a run whose scalings are to be used, in place of those that the recipe would learn.
+    """
+
+    @cache
+    def loaded(inputs: Preprocess | None, targets: Scale | None, mesh: Mesh | None) -> tuple[Any, Rows]:
+        scaling = _fitted(inputs, targets, data.train) if start is None else (start.inputs, start.targets)
+        return scaling, to_all(load_rows(data, *scaling), mesh)
+
+    return lambda recipe, mesh: loaded(recipe.inputs, recipe.targets, mesh)
 
 
 def spread(train: Batch) -> jax.Array:

@@ -49,7 +49,8 @@ class Run:
             and the deciding metric (``"val_accuracy"``).
         outcome: how the run ended.
         epoch: the epoch whose weights are kept, from 1; 0 where none was run.
-        seconds: spent on compiling (``"compile"``) and on training (``"train"``).
+        seconds: that its fleet spent on compiling (``"compile"``) and on training (``"train"``), and its own share of the
+            latter (``"member"``).
         params: weights; ``state``: moving averages and the like.
     """
 

@@ -1,0 +1,100 @@
+"""Compiled programs kept on disk between sessions, and a watch on whether they are found again.
+
+JAX keeps programs by itself where it is told a folder, but may miss them without a word on some processors. So hits and
+misses are counted, every program that had to be compiled leaves a mark, and a miss where there is a mark already is said.
+"""
+
+import hashlib
+import os
+import platform
+import sys
+import threading
+import warnings
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from kilter.core.errors import DoubtWarning
+
+_EVENTS = {"/jax/compilation_cache/cache_hits": "hits", "/jax/compilation_cache/cache_misses": "misses"}
+# Shorter compiles than this many seconds are not worth a file.
+_WORTH = 0.3
+_LEAST = "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"
+
+
+class Counts(threading.local):
+    """Programs that this thread found on disk, and those that it had to compile."""
+
+    hits = 0
+    misses = 0
+
+
+counts = Counts()
+_config: Any = jax.config
+_kept: list[Path] = []
+
+
+def keep_programs() -> Path | None:
+    """Have JAX keep compiled programs in the user's cache folder; changes nothing where the user has chosen.
+
+    Returns:
+        The folder, or None where nothing was changed.
+    """
+    if _config.jax_compilation_cache_dir is not None or not _config.jax_enable_compilation_cache:
+        return None
+    folder = cache_folder() / "programs"
+    _config.update("jax_compilation_cache_dir", str(folder))
+    if _LEAST not in os.environ:
+        _config.update("jax_persistent_cache_min_compile_time_secs", _WORTH)
+    jax.monitoring.register_event_listener(_count)
+    _kept[:] = [folder]
+    return folder
+
+
+def cache_folder() -> Path:
+    """Where the system has a user's programs keep what can be made anew."""
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "kilter" / "cache"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "kilter"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kilter"
+
+
+def compiled(lowered: Any) -> Any:
+    """Compile a lowered program, or find it on disk; says so where one that was kept is not found again."""
+    before = counts.misses
+    program = lowered.compile()
+    own = _kept and _config.jax_compilation_cache_dir == str(_kept[0])
+    if own and counts.misses > before and not _mark(lowered.as_text()):
+        warnings.warn(
+            f"a compiled program was kept in {_kept[0]}, but JAX does not find it again on this machine, so that every "
+            "session compiles anew; set JAX_COMPILATION_CACHE_DIR to another folder, or delete this one",
+            DoubtWarning,
+            stacklevel=2,
+        )
+    return program
+
+
+def _mark(text: str) -> bool:
+    """Leave a mark for a program that was compiled; False if there was one already.
+
+    Whatever JAX may rightly tell programs apart by is part of the mark, so that no other setting is taken for a miss.
+    """
+    chosen = sorted(f"{name}={value}" for name, value in _config.values.items())
+    flags = {name: value for name, value in os.environ.items() if name.startswith(("XLA_", "LIBTPU_", "TF_", "CUDA_"))}
+    setting = (jax.__version__, platform.node(), platform.machine(), jax.devices(), chosen, sorted(flags.items()), text)
+    mark = _kept[0] / f"{hashlib.sha256(repr(setting).encode()).hexdigest()}.mark"
+    if mark.exists():
+        return False
+    try:
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        mark.touch()
+    except OSError:  # a folder that cannot be written keeps no programs either, and JAX says so
+        return True
+    return True
+
+
+def _count(event: str, **_: Any) -> None:
+    if event in _EVENTS:
+        setattr(counts, _EVENTS[event], getattr(counts, _EVENTS[event]) + 1)

@@ -1,0 +1,96 @@
+"""What a member of a fleet needs of the memory, known without drawing or running anything."""
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import jax
+import numpy as np
+
+from kilter.core.paths import walk
+from kilter.data.dataset import Dataset
+from kilter.train.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Bytes of one member.
+
+    Attributes:
+        weights: parameters and state of the net.
+        moments: state of the optimizer.
+        best: copy of the weights of the best epoch; 0 without validation rows.
+        gradient: as large as the parameters.
+        activations: what one batch leaves behind for the gradient.
+        windowed: whether the net slides windows over its inputs, as convolutions do.
+    """
+
+    weights: int
+    moments: int
+    best: int
+    gradient: int
+    activations: int
+    windowed: bool = False
+
+    @property
+    def kept(self) -> int:
+        """Bytes from the first epoch to the last."""
+        return self.weights + self.moments + self.best
+
+    @property
+    def update(self) -> int:
+        """Bytes that one update goes through."""
+        return self.weights + self.moments + self.gradient + self.activations
+
+    @property
+    def all(self) -> int:
+        """Bytes at the worst moment."""
+        return self.update + self.best
+
+
+def cost_of(recipe: Recipe, data: Dataset) -> Cost:
+    """The bytes of a member with this recipe, from the shapes of its arrays.
+
+    Activations are the arrays that the chain rule keeps of one batch, from the outputs back to the parameters.
+    """
+    batch, judged = min(recipe.batch_size, len(data.train)), data.validation is not None
+    return _cost(jax.tree.structure(recipe), data.shape, batch, judged)
+
+
+@cache
+def _cost(structure: Any, shape: tuple[int, ...], batch: int, judged: bool) -> Cost:
+    recipe = structure.unflatten([0.5] * structure.num_leaves)  # any numbers: they do not change a shape
+    net, key = recipe.net, jax.eval_shape(jax.random.key, 0)
+    params, state = jax.eval_shape(lambda key: net.init(key, shape), key)
+    moments = jax.eval_shape(recipe.optimizer.init, params)
+    x = jax.ShapeDtypeStruct((batch, *shape), np.float32)
+
+    def chain(params: Any, state: Any, x: Any, key: Any) -> Any:
+        return jax.vjp(lambda params: net.apply(params, state, x, key=key)[0], params)[1]
+
+    chained = jax.eval_shape(chain, params, state, x, key)
+    weights = size((params, state))
+    windowed = any(hasattr(value, "window") for _, value in walk(net))
+    best = weights if judged else 0
+    return Cost(weights, size(moments), best, size(params), _without(chained, params), windowed)
+
+
+def _without(tree: Any, params: Any) -> int:
+    """Bytes of a tree in which some of the parameters may stand too; these do not count again."""
+    own = Counter((leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(params))
+    left = Counter((leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(tree))
+    left.subtract(own & left)
+    return sum(count * math.prod(shape) * dtype.itemsize for (shape, dtype), count in left.items())
+
+
+def row_bytes(data: Dataset) -> int:
+    """Bytes of the training and validation rows on one device."""
+    parts = [part for part in (data.train, data.validation) if part is not None]
+    return sum(array.nbytes for part in parts for array in (part.x, part.y, part.weights) if array is not None)
+
+
+def size(tree: Any) -> int:
+    """Bytes of the arrays of a tree, abstract ones too."""
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))

@@ -1,0 +1,111 @@
+"""Training one network, or every recipe with every seed: recipes of one structure make one fleet."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from kilter.core.checks import check_seed
+from kilter.core.devices import usable_cores
+from kilter.core.errors import InputError
+from kilter.data.dataset import Dataset
+from kilter.train.check import check_all
+from kilter.train.fleet import Fleet, Task
+from kilter.train.interrupt import interruptible
+from kilter.train.layout import Layout
+from kilter.train.plan import plan_of
+from kilter.train.recipe import Recipe
+from kilter.train.rows import loader
+from kilter.train.run import Run
+from kilter.train.runs import Runs
+
+
+def train(
+    recipe: Recipe, data: Dataset, *, seed: int = 0, start: Run | None = None, progress: bool | None = None
+) -> Run:
+    """Train one network.
+
+    The same recipe, data and seed give the same run, bit for bit, on the same machine.
+
+    Args:
+        recipe: what to train and how.
+        data: made by `kilter.data`.
+        seed: of the initial weights, the order of the rows and dropout.
+        start: a run whose weights to go on from, rather than fresh ones, on the scale that its inputs and targets had;
+            the optimizer begins anew.
+        progress: show a progress line; left open, if standard error is a terminal.
+
+    Raises:
+        InputError: the recipe does not fit the data; raised before anything compiles.
+
+    >>> import kilter as kl
+    >>> from kilter import nn, optim, losses
+    >>> net = nn.Chain(nn.Dense(16), nn.ReLU(), nn.Dense(3))
+    >>> recipe = kl.Recipe(net, losses.SoftmaxCrossEntropy(), optimizer=optim.Adam(0.01), epochs=30)
+    >>> run = kl.train(recipe, kl.data.iris())
+    >>> run.score > 0.9
+    True
+    """
+    return train_fleet([recipe], data, seeds=[seed], start=start, progress=progress)[0]
+
+
+def train_fleet(
+    recipes: Sequence[Recipe],
+    data: Dataset,
+    *,
+    seeds: Sequence[int] = (0,),
+    start: Run | None = None,
+    bootstrap: bool = False,
+    progress: bool | None = None,
+) -> Runs:
+    """Train every recipe with every seed; recipes of one structure share one compiled program.
+
+    A network of a fleet makes the same decisions as alone, and its numbers are the same within rounding: it does not matter
+    which others train beside it, on how many devices, or whether these diverge.
+
+    Args:
+        recipes: any; those that differ in numbers and epochs alone train together.
+        data: shared by all.
+        seeds: one run a recipe and seed; runs of one seed see the same order of rows and the same dropout.
+        start: a run whose weights all go on from, rather than fresh ones.
+        bootstrap: train each seed on its own sample of the training rows, as many, drawn with replacement from the seed
+            alone (bagging: Breiman 1996). Preprocessing and the metrics of the training part still see all rows.
+        progress: show a progress line; left open, if standard error is a terminal.
+
+    Returns:
+        Runs in order: all seeds of the first recipe, then of the second, and so on; their ``frame()`` is a table.
+    """
+    if not recipes or not seeds:
+        raise InputError(f"at least one recipe and one seed are needed, got {len(recipes)} and {len(seeds)}")
+    seeds = tuple(map(check_seed, seeds))
+    check_all(recipes, data)
+    if bootstrap:
+        data = replace(data, title=f"{data.title}, bootstrap sample")
+    task = Task([(recipe, seed) for recipe in recipes for seed in seeds], data, start, bootstrap)
+    runs: dict[int, Run] = {}
+    with interruptible() as stop:
+        for indices, fleet in fleets(task):
+            runs |= dict(zip(indices, fleet.run(progress, stop), strict=True))
+    return Runs((runs[index] for index in range(len(task.members))), seeds=len(seeds))
+
+
+def fleets(task: Task) -> Iterator[tuple[Sequence[int], Fleet]]:
+    """The fleets that a task takes, ready to run, with the places of their members in it.
+
+    While one runs the programs of the next are compiled, as many beside each other as there are cores: XLA leaves other
+    threads alone while it works. Members that memory cannot hold at once follow in a fleet of their own.
+    """
+    load, groups = loader(task.data, task.start), plan_of(task.members, task.data).groups
+
+    def launch(indices: Sequence[int], layout: Layout) -> Fleet:
+        return Fleet.launch(task.take(indices), layout, load)
+
+    pool = ThreadPoolExecutor(usable_cores())
+    try:
+        ready = [pool.submit(lambda g=group: launch(g.members[: g.together], g.layout).compile()) for group in groups]
+        for group in groups:
+            yield group.members[: group.together], ready.pop(0).result()
+            for start in range(group.together, len(group.members), group.together):
+                waiting = group.members[start : start + group.together]
+                yield waiting, launch(waiting, group.layout)
+    finally:
+        pool.shutdown(cancel_futures=True)

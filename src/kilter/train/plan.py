@@ -1,0 +1,164 @@
+"""What training recipes together would take: groups, stacks, memory and, where known, time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kilter.core.checks import check_seed
+from kilter.core.devices import free_memory
+from kilter.core.errors import InputError
+from kilter.data.dataset import Dataset
+from kilter.train import pace
+from kilter.train.check import check_all
+from kilter.train.cost import Cost, cost_of, row_bytes
+from kilter.train.layout import Layout, arrange, width_for
+from kilter.train.recipe import Recipe, structure
+
+# Share of the free memory that a fleet may take; the rest is for what the estimate does not see.
+_SHARE = 0.8
+
+
+@dataclass(frozen=True)
+class Group:
+    """Members that share one compiled program.
+
+    Attributes:
+        members: their places among all members: all seeds of the first recipe, then of the second, and so on.
+        layout: slots of a stack: devices, and members that each takes at once.
+        together: members held in memory at once; the others wait.
+        cost: bytes of one member.
+        rows: bytes of the rows, on all devices.
+        seconds: expected for training, from the last time that such members trained in this process; else None.
+    """
+
+    members: tuple[int, ...]
+    layout: Layout
+    together: int
+    cost: Cost
+    rows: int
+    seconds: float | None
+
+    @property
+    def bytes(self) -> int:
+        """Needed at once."""
+        slots = -(-self.together // self.layout.size) * self.layout.size
+        return slots * self.cost.kept + self.layout.size * (self.cost.all - self.cost.kept) + self.rows
+
+    def __str__(self) -> str:
+        width, devices = self.layout.width, self.layout.devices
+        stacks = -(-len(self.members) // self.layout.size)
+        waits = f", {self.together} at a time" if self.together < len(self.members) else ""
+        time = "time not known yet" if self.seconds is None else f"about {self.seconds:.3g} s"
+        return (
+            f"{_count(len(self.members), 'member')}{waits}: {_count(stacks, 'stack')} of {width} on "
+            f"{_count(devices, 'device')}; {_size(self.cost.all)} a member, {_size(self.bytes)} in all; {time}"
+        )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What `plan` tells: how `train_fleet` would train these recipes.
+
+    Attributes:
+        groups: one for each structure.
+        free: bytes of memory that are free now, or None where nothing tells.
+    """
+
+    groups: tuple[Group, ...]
+    free: int | None
+
+    @property
+    def members(self) -> int:
+        """Number of networks."""
+        return sum(len(group.members) for group in self.groups)
+
+    @property
+    def bytes(self) -> int:
+        """Most memory needed at once; groups train one after the other."""
+        return max(group.bytes for group in self.groups)
+
+    @property
+    def seconds(self) -> float | None:
+        """Expected for training, without compiling; None where it is not known for all groups."""
+        known = [group.seconds for group in self.groups if group.seconds is not None]
+        return sum(known) if len(known) == len(self.groups) else None
+
+    def __repr__(self) -> str:
+        free = "" if self.free is None else f" of {_size(self.free)} free"
+        title = f"{_count(self.members, 'network')}, {_count(len(self.groups), 'program')}, {_size(self.bytes)}{free}"
+        return "\n".join((f"Plan({title})", *(f"  {group}" for group in self.groups)))
+
+
+def plan(recipes: Sequence[Recipe], data: Dataset, *, seeds: Sequence[int] = (0,)) -> Plan:
+    """How `train_fleet` would train every recipe with every seed; nothing is compiled, drawn or trained.
+
+    The bytes of a member are those of its weights and state, the optimizer's state, the copy of the best epoch, the
+    gradient and what one batch leaves behind for the chain rule; the rows are shared by all members of a device.
+
+    Args:
+        recipes: any.
+        data: shared by all.
+        seeds: one member a recipe and seed.
+
+    Raises:
+        InputError: a recipe does not fit the data, or one member alone needs more memory than is free.
+
+    >>> import kilter as kl
+    >>> from kilter import nn, optim, losses
+    >>> recipe = kl.Recipe(nn.Chain(nn.Dense(16), nn.ReLU(), nn.Dense(3)), losses.SoftmaxCrossEntropy(),
+    ...     optimizer=optim.Adam(0.01))
+    >>> kl.plan([recipe.put("optimizer.lr", lr) for lr in (0.1, 0.01)], kl.data.iris(), seeds=range(4)).members
+    8
+    """
+    check_all(recipes, data)
+    return plan_of([(recipe, check_seed(seed)) for recipe in recipes for seed in seeds], data)
+
+
+def plan_of(members: Sequence[tuple[Recipe, int]], data: Dataset) -> Plan:
+    """The plan for members that have been checked."""
+    groups: dict[Any, list[int]] = {}
+    for index, (recipe, _) in enumerate(members):
+        groups.setdefault(structure(recipe), []).append(index)
+    free = free_memory()
+    return Plan(tuple(_group(indices, members, data, free) for indices in groups.values()), free)
+
+
+def _group(indices: list[int], members: Sequence[tuple[Recipe, int]], data: Dataset, free: int | None) -> Group:
+    recipe = members[indices[0]][0]
+    cost, rows = cost_of(recipe, data), row_bytes(data)
+    layout = arrange(len(indices), width_for(cost))
+    together = len(indices)
+    if free is not None:
+        layout, together = _fitted(layout, together, cost, rows, _SHARE * free)
+    epochs = sum(members[index][0].epochs for index in indices)
+    each = pace.recall(structure(recipe), len(data.train), layout)
+    seconds = None if each is None else each * epochs
+    return Group(tuple(indices), layout, together, cost, layout.devices * rows, seconds)
+
+
+def _fitted(layout: Layout, members: int, cost: Cost, rows: int, room: float) -> tuple[Layout, int]:
+    """The layout narrowed, and the members that are held at once, so that all fits in the room."""
+    needed = rows + cost.all
+    if needed > room:
+        raise InputError(
+            f"one member needs {_size(needed)} of memory ({_size(rows)} for the rows, {_size(cost.all)} for the network "
+            f"and its training), but {_size(room)} can be used; take a smaller net, batch_size or fewer rows"
+        )
+    while layout.size > 1 and layout.devices * rows + layout.size * cost.all > room:
+        narrow = layout.width > 1
+        layout = Layout(layout.devices, layout.width // 2) if narrow else Layout(layout.devices // 2, 1)
+    left = room - layout.devices * rows - layout.size * (cost.all - cost.kept)
+    stacks = max(1, int(left // max(1, layout.size * cost.kept)))
+    return layout, min(members, stacks * layout.size)
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
+
+
+def _size(count: float) -> str:
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024 or unit == "GiB":
+            return f"{count:.3g} {unit}" if count < 1000 else f"{count:.0f} {unit}"
+        count /= 1024
+    raise AssertionError

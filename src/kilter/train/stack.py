@@ -1,0 +1,91 @@
+"""A stack: members of a fleet that go through the compiled program together, spread over the devices."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import Mesh
+
+from kilter.train.epoch import Member, Rows
+from kilter.train.outcome import Outcome
+from kilter.train.placing import to_shares
+from kilter.train.program import run_epochs
+from kilter.train.step import Parts
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Roster:
+    """What tells the members of a fleet apart, one entry a member: their numbers, seeds, orders and epochs."""
+
+    parts: Parts
+    seeds: Array
+    seats: Array
+    epochs: Array
+
+    def take(self, slots: Array) -> "Roster":
+        """The members with these indices."""
+        parts = jax.tree.map(lambda leaf: leaf[slots], self.parts)
+        return Roster(parts, self.seeds[slots], self.seats[slots], self.epochs[slots])
+
+    def on(self, mesh: Mesh | None) -> "Roster":
+        """The same on the devices, each with its share of the members."""
+        return Roster(*(to_shares(each, mesh) for each in (self.parts, self.seeds, self.seats, self.epochs)))
+
+
+@dataclass
+class Stack:
+    """Members in the slots of one call of the program; slots left over hold copies that have ended before they begin.
+
+    Attributes:
+        indices: which members of the fleet stand in the first slots.
+        roster: of all slots.
+        members: of all slots, on the devices.
+        mesh: the devices.
+    """
+
+    indices: Array
+    roster: Roster
+    members: Member
+    mesh: Mesh | None
+
+    @classmethod
+    def of(cls, indices: Any, roster: Roster, members: Any, size: int, mesh: Mesh | None) -> "Stack":
+        """Fill ``size`` slots with the members of these indices.
+
+        Args:
+            indices: in the fleet.
+            roster: of the fleet.
+            members: called with the roster of all slots, gives the members in them.
+            size: number of slots.
+            mesh: the devices.
+        """
+        chosen = np.asarray(indices)
+        filled = np.resize(chosen, size)
+        own = roster.take(filled)
+        drawn = members(own)
+        running = (np.arange(size) < len(chosen)) & (own.epochs > 0)
+        outcome = np.where(running, drawn.outcome, np.int32(Outcome.FINISHED.code))
+        return cls(chosen, own.on(mesh), to_shares(drawn._replace(outcome=outcome), mesh), mesh)
+
+    def arguments(self, rows: Rows, orders: Any, first: int, count: int) -> tuple[Any, ...]:
+        """What the program is called with."""
+        own = self.roster
+        return (
+            own.parts, self.members, own.seeds, own.seats, own.epochs,
+            rows, orders, np.int32(first), np.int32(count), self.mesh,
+        )  # fmt: skip
+
+    def advance(self, rows: Rows, orders: Any, first: int, count: int) -> tuple[dict[str, Array], int]:
+        """Run up to ``count`` epochs; their history ``(members, epochs)`` by name, and how many the last to end ran."""
+        self.members, history, done = run_epochs(*self.arguments(rows, orders, first, count))
+        history, done = jax.device_get((history, done))
+        made = int(done.max())
+        return {name: column[: len(self.indices), :made] for name, column in history.items()}, made
+
+    @property
+    def running(self) -> Array:
+        """Indices of the members that have not ended."""
+        return self.indices[np.asarray(self.members.outcome)[: len(self.indices)] == 0]
