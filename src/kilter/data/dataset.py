@@ -74,9 +74,14 @@ class Dataset:
         """Number of classes; 0 where the target is not one."""
         return len(self.target.classes)
 
+    @property
+    def parts(self) -> "dict[str, Part]":
+        """The parts that there are, by name."""
+        every = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {name: part for name, part in every.items() if part is not None}
+
     def __repr__(self) -> str:
-        parts = {"train": self.train, "validation": self.validation, "test": self.test}
-        counts = ", ".join(f"{name} {len(part)}" for name, part in parts.items() if part is not None)
+        counts = ", ".join(f"{name} {len(part)}" for name, part in self.parts.items())
         kind = f"{self.classes} classes" if self.classes else self.target.task
         return f"Dataset({self.title}: {counts} rows; inputs {self.shape}; {kind})"
 

@@ -21,6 +21,7 @@ from kilter.train.outcome import Outcome
 from kilter.train.parts import parts_of
 from kilter.train.paused import Paused
 from kilter.train.placing import mesh_of, shares, to_all
+from kilter.train.predict import Told
 from kilter.train.program import initialize, run_epochs
 from kilter.train.progress import Line
 from kilter.train.recipe import Recipe, structure
@@ -28,6 +29,7 @@ from kilter.train.rows import Load, spread
 from kilter.train.run import Run
 from kilter.train.stack import Roster, Stack
 from kilter.train.starting import check_start, from_run
+from kilter.train.step import Batch
 
 # Row numbers of at most this many examples are sent to the device at once; enough to make its calls rare.
 _ORDERED = 1 << 20
@@ -82,9 +84,11 @@ class Fleet:
     scaling: Any
     layout: Layout
     load: Load
+    judged: dict[str, Batch]
     seconds: dict[str, float] = field(default_factory=dict)
     stacks: list[Stack] = field(default_factory=list)
     ended: dict[int, Member] = field(default_factory=dict)
+    told: dict[int, dict[str, Told]] = field(default_factory=dict)
     history: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -100,8 +104,8 @@ class Fleet:
             np.array([list(dict.fromkeys(seeds)).index(seed) for seed in seeds], np.int32),
             np.array([task.last(recipe) for recipe in recipes], np.int32),
         )
-        scaling, rows = load(recipes[0], mesh_of(layout.devices))
-        return cls(task, roster, rows, scaling, layout, load)
+        scaling, rows, judged = load(recipes[0], mesh_of(layout.devices))
+        return cls(task, roster, rows, scaling, layout, load, judged)
 
     def compile(self) -> "Fleet":
         """Make the programs ready; nothing is drawn or trained, so that this can be done beside another fleet."""
@@ -224,7 +228,7 @@ class Fleet:
 
     def _gather(self, running: list[int], layout: Layout) -> None:
         if layout.devices != self.layout.devices:
-            _, self.rows = self.load(self.task.members[0][0], mesh_of(layout.devices))
+            _, self.rows, self.judged = self.load(self.task.members[0][0], mesh_of(layout.devices))
         self.layout, mesh = layout, mesh_of(layout.devices)
         for start in range(0, len(running), layout.size):
             chosen = running[start : start + layout.size]
@@ -237,10 +241,13 @@ class Fleet:
             self.stacks.append(Stack.of(chosen, self.roster, members, layout.size, mesh))
 
     def _settle(self) -> None:
-        """Bring the members of all stacks to the host."""
+        """Bring the members of all stacks to the host, and what they say of the rows."""
         for stack in self.stacks:
-            members = jax.device_get(stack.members)
-            self.ended |= {int(index): trees.take(members, slot) for slot, index in enumerate(stack.indices)}
+            told = stack.judge(self.judged, bool(self.data.classes))
+            members, told = jax.device_get((stack.members, told))
+            for slot, index in enumerate(map(int, stack.indices)):
+                self.ended[index] = trees.take(members, slot)
+                self.told[index] = trees.take(told, slot)
         self.stacks = []
 
     @property
@@ -287,4 +294,7 @@ class Fleet:
         outcome = Outcome.PAUSED if paused else Outcome.of(int(member.outcome), ended)
         share = float(lasted[index] / max(1, lasted.sum()))
         seconds = self.seconds | {"member": self.seconds["train"] * share}
-        return Run.of(recipe, seed, self.data, self.scaling, member, history, outcome, seconds)
+        told = {id(part): self.told[index][name] for name, part in self.data.parts.items()}
+        return Run.of(
+            recipe, seed, self.data, self.scaling, member, history, outcome, seconds, lambda part: told[id(part)]
+        )

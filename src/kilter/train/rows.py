@@ -19,8 +19,8 @@ from kilter.train.recipe import Recipe
 from kilter.train.step import Batch
 
 Array = np.ndarray[Any, Any]
-# Scaling of inputs and of targets, and the rows on the devices.
-Load = Callable[[Recipe, Mesh | None], tuple[Any, Rows]]
+# Scaling of inputs and of targets, the rows on the devices, and those of all parts by name.
+Load = Callable[[Recipe, Mesh | None], tuple[Any, Rows, dict[str, Batch]]]
 _SPREAD = 256
 
 
@@ -61,18 +61,18 @@ def _fitted(inputs: Preprocess | None, targets: Preprocess | None, train: Part) 
 
 def load_rows(data: Dataset, inputs: Scaling, targets: Scaling) -> Rows:
     """Training and validation rows as device arrays."""
-
-    def batch(part: Part) -> Batch:
-        weights = None if part.weights is None else jnp.asarray(part.weights / part.weights.mean())
-        return Batch(jnp.asarray(inputs.apply(part.x)), jnp.asarray(targets.apply(part.y)), weights)
-
     held = data.validation
     return Rows(
-        batch(data.train),
-        None if held is None else batch(held),
+        _batch(data.train, inputs, targets),
+        None if held is None else _batch(held, inputs, targets),
         _unit(targets),
         None if held is None else jnp.asarray(held.y),
     )
+
+
+def _batch(part: Part, inputs: Scaling, targets: Scaling) -> Batch:
+    weights = None if part.weights is None else jnp.asarray(part.weights / part.weights.mean())
+    return Batch(jnp.asarray(inputs.apply(part.x)), jnp.asarray(targets.apply(part.y)), weights)
 
 
 def loader(data: Dataset, start: Any = None) -> Load:
@@ -84,9 +84,12 @@ def loader(data: Dataset, start: Any = None) -> Load:
     """
 
     @cache
-    def loaded(inputs: Preprocess | None, targets: Scale | None, mesh: Mesh | None) -> tuple[Any, Rows]:
+    def loaded(inputs: Preprocess | None, targets: Scale | None, mesh: Mesh | None) -> tuple[Any, Rows, Any]:
         scaling = _fitted(inputs, targets, data.train) if start is None else (start.inputs, start.targets)
-        return scaling, to_all(load_rows(data, *scaling), mesh)
+        rows = to_all(load_rows(data, *scaling), mesh)
+        known = {"train": rows.train, "validation": rows.validation}
+        others = {name: to_all(_batch(part, *scaling), mesh) for name, part in data.parts.items() if name not in known}
+        return scaling, rows, {name: known.get(name) or others[name] for name in data.parts}
 
     return lambda recipe, mesh: loaded(recipe.inputs, recipe.targets, mesh)
 

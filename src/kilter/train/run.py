@@ -1,5 +1,6 @@
 """A run: a trained network with all that is needed to use it and to repeat it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -84,8 +85,9 @@ class Run:
         history: dict[str, Array],
         outcome: Outcome,
         seconds: dict[str, float],
+        told: Callable[[Part], Told] | None = None,
     ) -> "Run":
-        """Make a run of a member that has ended."""
+        """Make a run of a member that has ended; ``told`` is what it says of the rows of a part, where that is known."""
         judged = member.best is not None and int(member.best_epoch) >= 0
         learner = member.learner
         last = (recipe.optimizer.averaged(learner.moments, learner.params), learner.state)
@@ -93,16 +95,17 @@ class Run:
         measurable = outcome is not Outcome.DIVERGED and len(data.train) > 1
         if measurable and _reestimated(recipe, averaged=last[0] is not learner.params):
             state = jax.device_get(exact_statistics(recipe.net, params, state, scaling[0].apply(data.train.x)))
+            told = None
         metric = deciding_metric(recipe, data)
         kept = int(member.best_epoch) + 1 if judged else len(history["loss"])
         return cls(
             recipe, seed, metric, float("nan"), {}, history, outcome, kept, seconds, params, state,
             *scaling, data.target, data.door, data.shape, data.names, data.title,
-        ).measured(data)  # fmt: skip
+        ).measured(data, told)  # fmt: skip
 
-    def measured(self, data: Dataset) -> "Run":
-        """A copy with the metrics and the score on a dataset."""
-        metrics = scores.by_part(data, self._measure)
+    def measured(self, data: Dataset, told: Callable[[Part], Told] | None = None) -> "Run":
+        """A copy with the metrics and the score on a dataset; ``told`` is what the network says of the rows of a part."""
+        metrics = scores.by_part(data, lambda part: self._measure(part, None if told is None else told(part)))
         score = float("nan") if self.outcome is Outcome.DIVERGED else metrics[self.metric.key]
         return replace(self, metrics=metrics, score=score)
 
@@ -214,7 +217,11 @@ class Run:
         scaled = None if y is None else self.targets.apply(y)
         form = self._folded if net is None else (net, self.params, self.state)
         classes = bool(self.target.classes)
-        told = predictions(form[0], self.recipe.loss, form[1:], self.inputs.apply(x), scaled, classes, key)
+        return self._in_own_unit(
+            predictions(form[0], self.recipe.loss, form[1:], self.inputs.apply(x), scaled, classes, key)
+        )
+
+    def _in_own_unit(self, told: Told) -> Told:
         noise = None if told.noise is None else told.noise * self.targets.unit**2
         return Told(self.targets.invert(told.read), noise, told.losses)
 
@@ -223,8 +230,8 @@ class Run:
         """Network, parameters and state with batch norms folded into the layers in front of them."""
         return jax.device_get(_fold(self.recipe.net, self.params, self.state))
 
-    def _measure(self, part: Part) -> dict[str, float]:
-        read, _, losses = self._read(part.x, part.y)
+    def _measure(self, part: Part, told: Told | None = None) -> dict[str, float]:
+        read, _, losses = self._read(part.x, part.y) if told is None else self._in_own_unit(told)
         weights = scores.weights_of(part)
         loss = {"loss": float(np.average(losses, weights=weights))}
         return loss | scores.scores(read, part.y, weights, self.target.task, self.metric)
