@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import stats
 
 from kilter import nn
 from kilter.core import trees
@@ -99,6 +100,55 @@ def test_json_print_and_catalog(case):
     assert case.formula
     assert any(letter.isdigit() for letter in case.source)
     assert case.choose.endswith(".")
+
+
+def in_units(case, shape):
+    """Weights divided by the promised standard deviation, where that is not 0."""
+    return drawn(case, shape) / (float(case.std(shape)) or 1.0)
+
+
+CORNERS = [((3, 4), (96, 128)), ((3, 3, 5, 8), (3, 3, 24, 40))]
+
+
+def is_corner(case, small, large):
+    inside = tuple(slice(size) for size in small)
+    return np.allclose(in_units(case, small), in_units(case, large)[inside], rtol=1e-5, atol=1e-6)
+
+
+@every
+def test_paddable_kernels_are_corners_of_larger_ones(case):
+    held = [
+        is_corner(case, *pair) for pair in CORNERS if len(pair[0]) > 2 or not isinstance(case, init.DeltaOrthogonal)
+    ]
+    assert all(held) if case.paddable else not all(held)
+    if case.paddable:
+        assert is_corner(case, (3,), (8,))  # biases
+
+
+def test_weights_of_a_kernel_are_independent():
+    """No correlation of neighbors along any axis, of units and kernels of near keys, nor of squares: 4 standard errors."""
+    kernels = np.stack([drawn(init.Normal(std=1.0), (3, 3, 24, 40), seed) for seed in range(8)])
+    for each in (kernels, (kernels**2 - 1) / math.sqrt(2)):
+        for axis in range(5):
+            ahead, behind = np.delete(each, 0, axis), np.delete(each, -1, axis)
+            assert abs((ahead * behind).mean()) < 4 / math.sqrt(ahead.size), axis
+
+
+@pytest.mark.parametrize("case", [init.Normal(std=1.0), init.TruncatedNormal(std=1.0), init.Uniform(1.0)], ids=repr)
+def test_draws_have_their_distribution(case):
+    cut = 1 / 0.8796256610342398
+    witness = {
+        init.Normal: stats.norm(),
+        init.TruncatedNormal: stats.truncnorm(-2, 2, scale=cut),
+        init.Uniform: stats.uniform(-1, 2),
+    }
+    assert stats.kstest(drawn(case, (96, 128)).ravel(), witness[type(case)].cdf).pvalue > 6e-5  # 4 standard errors
+
+
+@pytest.mark.parametrize("kind", ["threefry2x32", "rbg", "unsafe_rbg"])
+def test_any_kind_of_key(kind):
+    weights = np.asarray(init.Normal(std=1.0)(jax.random.key(5, impl=kind), (96, 128)))
+    assert abs(weights.std() - 1) < 4 / math.sqrt(2 * weights.size)
 
 
 def test_names_of_the_family():

@@ -156,12 +156,60 @@ def test_the_mixer_is_a_bijection_that_avalanches():
         assert np.abs(rates - 0.5).max() < 0.02
 
 
-def test_shapes_are_views_of_one_sequence():
-    flat = np.asarray(masks.keep(BASE, 0.4, (60,)))
-    np.testing.assert_array_equal(masks.keep(BASE, 0.4, (3, 4, 5)), flat.reshape(3, 4, 5))
+CORNERS = [((5,), (9,)), ((3, 4), (7, 11)), ((4, 1), (4, 6)), ((1, 3, 2), (8, 3, 5)), ((2, 3, 4, 1), (2, 4, 7, 3))]
+
+
+@pytest.mark.parametrize(("small", "large"), CORNERS)
+def test_a_smaller_mask_is_the_corner_of_a_larger_one(small, large):
+    inside = tuple(slice(size) for size in small)
+    np.testing.assert_array_equal(masks.keep(BASE, 0.4, small), np.asarray(masks.keep(BASE, 0.4, large))[inside])
+
+
+def test_shapes_and_types():
     assert masks.keep(BASE, 0.4, ()).shape == ()
     assert masks.keep(BASE, 0.4, (0, 3)).shape == (0, 3)
     assert masks.keep(BASE, 0.4, (2, 3)).dtype == bool
+
+
+SHAPES = [(512, 256), (1 << 16, 2), (2, 1 << 16), (32, 64, 64), (64, 8, 8, 32)]
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_lines_are_independent_of_each_other(shape):
+    """Neighbors along each axis, diagonals, and lines shifted against each other, each within four standard errors."""
+    drawn = signs(np.asarray(draw(BASE, 0.5, shape)))
+    for lags in itertools.product((0, 1, 2), repeat=len(shape)):
+        ahead = drawn[tuple(slice(lag, None) for lag in lags)]
+        behind = drawn[tuple(slice(size - lag) for size, lag in zip(shape, lags, strict=True))]
+        if any(lags) and ahead.size:
+            # The largest of up to 80 means: the level that one in 1e4 tests exceeds, by Bonferroni.
+            level = stats.norm.isf(1e-4 / 3 ** len(shape) / 2)
+            assert abs((ahead * behind).mean()) < level / math.sqrt(ahead.size), lags
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("rate", [0.1, 0.5])
+def test_sums_along_every_axis_are_binomial(shape, rate):
+    """Neither more nor less spread over lines than independent draws: chi-square of the standardized counts."""
+    drawn = ~np.asarray(draw(raw(7, 8), rate, shape))
+    for axis, size in enumerate(shape):
+        if drawn.size // size < 64:
+            continue  # too few sums for the normal approximation below
+        z = (drawn.sum(axis) - size * rate) / math.sqrt(size * rate * (1 - rate))
+        # A binomial's squared z has variance 2 + (1 - 6 rate (1 - rate)) / (size rate (1 - rate)).
+        spread = 2 + (1 - 6 * rate * (1 - rate)) / (size * rate * (1 - rate))
+        assert abs((z**2).mean() - 1) < 4 * math.sqrt(spread / z.size), axis
+
+
+def test_no_two_lines_are_alike_even_shifted():
+    """All pairs of 512 lines of 256 against each other, rolled too, as overlapping counters would show."""
+    drawn = signs(np.asarray(draw(raw(5, 6), 0.5, (512, 256))))
+    pairs = 512 * 511 // 2
+    for shift in (0, 1, 2, 8, 64):
+        z = (drawn @ np.roll(drawn, shift, 1).T / 16)[~np.eye(512, dtype=bool)]
+        # Sums of 256 signs have lighter tails than the normal, so its level holds: one in 1e4 tests, by Bonferroni.
+        assert np.abs(z).max() < stats.norm.isf(1e-4 / (2 * pairs) / 2)
+        assert abs((z**2).mean() - 1) < 4 * math.sqrt(2 / pairs)
 
 
 def test_the_same_key_gives_the_same_mask_everywhere():
@@ -188,8 +236,24 @@ def test_any_kind_of_key(kind):
     assert abs(drawn.mean() - 0.2) < 4 * math.sqrt(0.16 / SIZE)
 
 
+def quotients(numerator, denominator):
+    """Of the continued fraction."""
+    while denominator:
+        yield numerator // denominator
+        numerator, denominator = denominator, numerator % denominator
+
+
+def test_rows_share_no_index():
+    """Rows d apart are at least 2^32 / ((q + 2) d) indices apart, q the largest quotient (Khinchin, theorem 13)."""
+    assert max(quotients(2**32, masks._ROW)) <= 3
+    gap = np.arange(1, 1 << 20, dtype=np.uint64)
+    apart = gap * np.uint64(masks._ROW) % np.uint64(2**32)
+    assert (gap * np.minimum(apart, np.uint64(2**32) - apart)).min() >= 2**32 / 5 > 2**29
+
+
 def test_more_than_the_counter_counts_is_refused():
-    with pytest.raises(InputError, match=r"at most 2\*\*32"):
-        masks.keep(BASE, 0.5, (1 << 16, (1 << 16) + 1))
-    abstract = jax.eval_shape(lambda key: masks.keep(key, 0.5, (1 << 16, 1 << 15)), BASE)
-    assert abstract.shape == (1 << 16, 1 << 15)
+    for shape in ((1 << 16, (1 << 16) + 1), (2**32 + 1, 1, 1)):
+        with pytest.raises(InputError, match=r"at most 2\*\*32"):
+            masks.keep(BASE, 0.5, shape)
+    abstract = jax.eval_shape(lambda key: masks.keep(key, 0.5, (4, 1 << 16, 1 << 15)), BASE)
+    assert abstract.shape == (4, 1 << 16, 1 << 15)

@@ -13,6 +13,7 @@ from kilter.nn.initializer import Initializer, Shape, center, check_kernel
 class Zeros(Initializer):
     """All weights zero: right for biases, never for kernels, whose units would stay equal."""
 
+    paddable = True
     formula = "0"
     source = "Rumelhart, Hinton and Williams 1986, on why weights must break the symmetry"
     choose = "For biases, and for the last layer of a residual branch or of a regression."
@@ -27,6 +28,7 @@ class Zeros(Initializer):
 class Constant(Initializer):
     """All weights equal ``value``. Units of a layer then stay equal for ever; for biases, and to see why it fails."""
 
+    paddable = True
     formula = "value"
     source = "Gers, Schmidhuber and Cummins 2000, Learning to Forget (biases of forget gates)"
     choose = "For biases that should start elsewhere than at zero, such as forget gates at 1."

@@ -1,9 +1,11 @@
 """What every initializer states: how weights are drawn, and the standard deviation that it promises."""
 
+import functools
 import math
 from typing import Any, ClassVar
 
 import jax
+import jax.numpy as jnp
 
 from kilter.core.errors import InputError
 from kilter.core.listed import Listed
@@ -19,13 +21,43 @@ def fans(shape: Shape) -> tuple[float, float]:
     return math.prod(window) * inputs, math.prod(window) * outputs
 
 
+@functools.partial(jax.jit, static_argnums=(0, 2))
 def draw(distribution: str, key: jax.Array, shape: Shape, std: Any) -> jax.Array:
-    """Draw with mean zero and the given standard deviation from ``normal``, ``truncated`` or ``uniform``."""
+    """Draw with mean zero and the given standard deviation from ``normal``, ``truncated`` or ``uniform``.
+
+    The draw of a kernel ``(*window, a, b)`` is the corner of that of ``(*window, A, B)`` with the same key and std: weight
+    i of unit u, counted input by input, comes from ``fold_in(fold_in(key, u), i)`` alone.
+    """
+    *window, inputs, units = (1,) * (2 - len(shape)) + shape
+    # Symmetric numbers inside (-1, 1): odd multiples of 2^-23, each exact in float32.
+    even = ((_words(key, inputs * math.prod(window), units) >> 9) * 2 + 1).astype(jnp.float32) * 2.0**-23 - 1.0
+    even = jnp.moveaxis(even.reshape(inputs, *window, units), 0, -2).reshape(shape)
     if distribution == "uniform":
-        return std * math.sqrt(3) * jax.random.uniform(key, shape, minval=-1.0, maxval=1.0)
+        return std * math.sqrt(3) * even
     if distribution == "truncated":
-        return std / _CUT_STD * jax.random.truncated_normal(key, -2.0, 2.0, shape)
-    return std * jax.random.normal(key, shape)
+        return std / _CUT_STD * math.sqrt(2) * jax.lax.erf_inv(math.erf(math.sqrt(2)) * even)
+    return std * math.sqrt(2) * jax.lax.erf_inv(even)
+
+
+def _words(key: jax.Array, weights: int, units: int) -> jax.Array:
+    """A random word for each weight of each unit, ``(weights, units)``.
+
+    By `fold_in`, whose result, unlike that of a draw of many numbers, depends neither on how many there are nor on
+    ``jax_threefry_partitionable``.
+    """
+    each = jax.vmap(jax.random.fold_in, (None, 0))
+    keys = each(_threefry(key), jnp.arange(units, dtype=jnp.uint32))
+    folded = jax.vmap(each, (0, None), out_axes=1)(keys, jnp.arange(weights, dtype=jnp.uint32))
+    return jax.random.key_data(folded)[..., 0]
+
+
+def _threefry(key: jax.Array) -> jax.Array:
+    """The key itself, or one made of it: keys of other kinds fold so simply that two folds can be exchanged."""
+    words = jax.random.key_data(key)
+    made = jax.random.wrap_key_data(words[:2], impl="threefry2x32")
+    for word in words[2:]:
+        made = jax.random.fold_in(made, word)
+    return made
 
 
 class Initializer(Listed, abstract=True):
@@ -33,9 +65,12 @@ class Initializer(Listed, abstract=True):
 
     Class attributes:
         formula: the distribution of a weight.
+        paddable: whether the kernel ``(*window, a, b)`` is the corner of the kernel ``(*window, A, B)`` drawn with the same
+            key, for a <= A and b <= B, when both are divided by the `std` that they promise (if it is not 0).
     """
 
     home: ClassVar[str] = "nn.initializers"
+    paddable: ClassVar[bool] = False
 
     def __call__(self, key: jax.Array, shape: Shape) -> jax.Array:
         raise NotImplementedError

@@ -24,6 +24,7 @@ class Matched(Initializer):
         activation: the activation that follows; ``None`` stands for the identity (gain 1).
     """
 
+    paddable = True
     formula = "N(0, gain^2 / fan_in), truncated; gain = 1 / sqrt(E[f(z)^2])"
     source = "He et al. 2015, for any activation; E[f(z)^2] as in Poole et al. 2016, Exponential expressivity"
     choose = "Always, unless there is a reason: it is what a layer draws when left open."

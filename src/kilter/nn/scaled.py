@@ -13,6 +13,8 @@ Rule = tuple[Any, str, str]
 class Scaled(Initializer, abstract=True):
     """Base of those with zero mean and variance ``scale / fan``; a member states its scale, fan and distribution."""
 
+    paddable = True
+
     def rule(self) -> Rule:
         """Scale, fan and distribution, as `VarianceScaling` takes them."""
         raise NotImplementedError

@@ -17,6 +17,7 @@ class Uniform(Initializer):
         a: half the width.
     """
 
+    paddable = True
     formula = "U(-a, a)"
     source = "Rumelhart, Hinton and Williams 1986, Learning representations by back-propagating errors"
     choose = "For embeddings and to repeat old results; deep nets need a spread that follows the fan."
@@ -37,6 +38,7 @@ class Normal(Initializer):
         std: standard deviation; read back as ``scale``, because ``std(shape)`` is what every initializer promises.
     """
 
+    paddable = True
     formula = "N(0, std^2)"
     source = "Krizhevsky, Sutskever and Hinton 2012, ImageNet Classification, section 5 (std 0.01)"
     choose = "For embeddings and to repeat old results; deep nets need a spread that follows the fan."
@@ -62,6 +64,7 @@ class TruncatedNormal(Initializer):
         std: standard deviation after the cut; read back as ``scale``.
     """
 
+    paddable = True
     formula = "N(0, (std / 0.8796)^2) cut at +-2 std / 0.8796"
     source = "Abadi et al. 2015, TensorFlow (truncated_normal); Dosovitskiy et al. 2021 (std 0.02)"
     choose = "For embeddings and transformers with a fixed spread of 0.02; no weight is far out."
@@ -81,6 +84,7 @@ class TruncatedNormal(Initializer):
 class SmallRandom(Initializer):
     """Normal with mean zero and standard deviation 0.01: ``Normal(0.01)``, to see signals vanish in deep nets."""
 
+    paddable = True
     formula = "N(0, 0.01^2)"
     source = "Krizhevsky, Sutskever and Hinton 2012; Glorot and Bengio 2010 on why it fails in deep nets"
     choose = "For one hidden layer, or to demonstrate vanishing signals."
