@@ -7,4 +7,9 @@ import jax
 
 def named(key: jax.Array, name: str) -> jax.Array:
     """The key of the part called ``name`` under ``key``."""
-    return jax.random.fold_in(key, zlib.crc32(name.encode()))
+    return jax.random.fold_in(key, number(name))
+
+
+def number(name: str) -> int:
+    """What of a name goes into a key, below 2^32."""
+    return zlib.crc32(name.encode())

@@ -8,8 +8,12 @@ import numpy as np
 
 
 def stack(trees: Sequence[Any]) -> Any:
-    """Stack trees of equal structure leaf by leaf on a new leading axis, numbers as float32."""
-    return jax.tree.map(lambda *leaves: np.stack([np.asarray(leaf, np.float32) for leaf in leaves]), *trees)
+    """Stack trees of equal structure leaf by leaf on a new leading axis, numbers as float32 and arrays as they are."""
+    return jax.tree.map(lambda *leaves: np.stack([_array(leaf) for leaf in leaves]), *trees)
+
+
+def _array(leaf: Any) -> Any:
+    return leaf if isinstance(leaf, np.ndarray) else np.asarray(leaf, np.float32)
 
 
 def take(tree: Any, index: int) -> Any:

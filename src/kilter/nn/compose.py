@@ -37,7 +37,7 @@ class Chain(Layer):
 
     def init(self, key: jax.Array, shape: Shape) -> tuple[Params, State]:
         params, state = [], []
-        names = _Names()
+        names = Names()
         for index, (given, layer) in enumerate(zip(self.layers, self.followed_by(None).layers, strict=True)):
             with within(f"layers[{index}]", {repr(layer): repr(given)}):
                 p, s = layer.init(keys.named(key, names(given, shape)), shape)
@@ -56,7 +56,7 @@ class Chain(Layer):
         self, do: Visit, params: Params, state: State, x: Any, *, key: jax.Array | None = None, place: str = ""
     ) -> tuple[Params, State, Any]:
         after = []
-        names = _Names()
+        names = Names()
         for index, (layer, p, s) in enumerate(zip(self.layers, params, state, strict=True)):
             own = None if key is None else keys.named(key, names(layer, x.shape[1:]))
             p, s, x = layer.visit(do, p, s, x, key=own, place=join(place, f"layers[{index}]"))
@@ -136,7 +136,7 @@ class Residual(Layer):
         return self.replace(**{name: layer.followed_by(activation) for name, layer in self.parts()})
 
 
-class _Names:
+class Names:
     """Names the layers of a chain as they are met: kind, sizes, shape that reaches it, and a count where these recur."""
 
     def __init__(self) -> None:

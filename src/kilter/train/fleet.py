@@ -16,6 +16,7 @@ from kilter.train import pace
 from kilter.train.epoch import Member, Rows
 from kilter.train.interrupt import Interrupt
 from kilter.train.layout import Layout, shrunk
+from kilter.train.mold import Mold
 from kilter.train.order import orders
 from kilter.train.outcome import Outcome
 from kilter.train.parts import parts_of
@@ -85,6 +86,7 @@ class Fleet:
     layout: Layout
     load: Load
     judged: dict[str, Batch]
+    mold: Mold | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     stacks: list[Stack] = field(default_factory=list)
     ended: dict[int, Member] = field(default_factory=dict)
@@ -92,20 +94,21 @@ class Fleet:
     history: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def launch(cls, task: Task, layout: Layout, load: Load) -> "Fleet":
+    def launch(cls, task: Task, layout: Layout, load: Load, mold: Mold | None = None) -> "Fleet":
         """Stack the numbers of the recipes and load the rows, to be trained in stacks of this layout."""
         recipes, seeds = [recipe for recipe, _ in task.members], [seed for _, seed in task.members]
+        cast = recipes if mold is None else [mold.cast(recipe) for recipe in recipes]
         if task.start is not None:
             check_start(task.start, recipes[0], task.data)
         steps = -(-len(task.data.train) // min(recipes[0].batch_size, len(task.data.train)))
         roster = Roster(
-            trees.stack([parts_of(each, task.data, spanning(each.optimizer, each.epochs * steps)) for each in recipes]),
+            trees.stack([parts_of(each, task.data, spanning(each.optimizer, each.epochs * steps)) for each in cast]),
             np.array(seeds, np.uint32),
             np.array([list(dict.fromkeys(seeds)).index(seed) for seed in seeds], np.int32),
             np.array([task.last(recipe) for recipe in recipes], np.int32),
         )
         scaling, rows, judged = load(recipes[0], mesh_of(layout.devices))
-        return cls(task, roster, rows, scaling, layout, load, judged)
+        return cls(task, roster, rows, scaling, layout, load, judged, mold)
 
     def compile(self) -> "Fleet":
         """Make the programs ready; nothing is drawn or trained, so that this can be done beside another fleet."""
@@ -118,7 +121,7 @@ class Fleet:
         members = jax.tree.map(
             lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=shares(mesh)), drawing.out_info
         )
-        self._remember_past(members)
+        self._remember_past(drawing.out_info)
         compiled(run_epochs.lower(*self._arguments(Stack(np.arange(self.size), slots.on(mesh), members, mesh), 0, 0)))
         self.seconds["compile"] = time.perf_counter() - began
         return self
@@ -147,24 +150,31 @@ class Fleet:
 
     def _onward(self, index: int) -> Member:
         """A member as it goes on, where all that ended it is the epoch at which the task pauses."""
-        member = self.ended[index]
+        member = self._own(index)
         return member._replace(outcome=np.int32(0)) if self._pauses(index, member) else member
+
+    def _own(self, index: int) -> Member:
+        """A member that has ended, out of the mold."""
+        member, recipe = self.ended[index], self.task.members[index][0]
+        return member if self.mold is None else self.mold.own(member, recipe)
 
     def _pauses(self, index: int, member: Member) -> bool:
         recipe, _ = self.task.members[index]
         return int(member.outcome) == Outcome.FINISHED.code and self.task.last(recipe) < recipe.epochs
 
     def _remember_past(self, like: Member) -> None:
-        """What paused members bring along."""
+        """What paused members bring along, of which a stack would look ``like`` this."""
+        like = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), like)
         for index, paused in enumerate(self.task.paused):
-            self.ended[index] = paused.member(like)
+            recipe, _ = self.task.members[index]
+            self.ended[index] = paused.member(like) if self.mold is None else self.mold.filled(paused, like, recipe)
             for name, line in paused.lines.items():
                 self._column(name)[index, : len(line)] = line
 
     def _remember_pace(self, epochs: int) -> None:
         epochs -= self.size * self.task.first
         if epochs > 0:
-            alike = structure(self.task.members[0][0])
+            alike = structure(self.task.members[0][0]) if self.mold is None else self.mold
             pace.remember(alike, len(self.data.train), self.layout, self.seconds["train"] / epochs)
 
     def _fill(self) -> None:
@@ -287,7 +297,7 @@ class Fleet:
         return stack.arguments(*self._chunk(stack.mesh, first, count))
 
     def _run(self, index: int, lasted: Any, ended: Outcome) -> Run:
-        member = self.ended[index]
+        member = self._own(index)
         recipe, seed = self.task.members[index]
         history = {name: column[index, : lasted[index]] for name, column in self.history.items()}
         paused = ended is Outcome.FINISHED and self._pauses(index, member)

@@ -11,8 +11,7 @@ from kilter.data.dataset import Dataset
 from kilter.train.check import check_all
 from kilter.train.fleet import Fleet, Task
 from kilter.train.interrupt import interruptible
-from kilter.train.layout import Layout
-from kilter.train.plan import plan_of
+from kilter.train.plan import Group, plan_of
 from kilter.train.recipe import Recipe
 from kilter.train.rows import loader
 from kilter.train.run import Run
@@ -96,16 +95,16 @@ def fleets(task: Task) -> Iterator[tuple[Sequence[int], Fleet]]:
     """
     load, groups = loader(task.data, task.start), plan_of(task.members, task.data).groups
 
-    def launch(indices: Sequence[int], layout: Layout) -> Fleet:
-        return Fleet.launch(task.take(indices), layout, load)
+    def launch(group: Group, indices: Sequence[int]) -> Fleet:
+        return Fleet.launch(task.take(indices), group.layout, load, group.mold)
 
     pool = ThreadPoolExecutor(usable_cores())
     try:
-        ready = [pool.submit(lambda g=group: launch(g.members[: g.together], g.layout).compile()) for group in groups]
+        ready = [pool.submit(lambda g=group: launch(g, g.members[: g.together]).compile()) for group in groups]
         for group in groups:
             yield group.members[: group.together], ready.pop(0).result()
             for start in range(group.together, len(group.members), group.together):
                 waiting = group.members[start : start + group.together]
-                yield waiting, launch(waiting, group.layout)
+                yield waiting, launch(group, waiting)
     finally:
         pool.shutdown(cancel_futures=True)

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+
+import jax
 
 from kilter.core.checks import check_seed
 from kilter.core.devices import free_memory
@@ -11,11 +12,15 @@ from kilter.data.dataset import Dataset
 from kilter.train import pace
 from kilter.train.check import check_all
 from kilter.train.cost import Cost, cost_of, row_bytes
+from kilter.train.grouping import grouped
 from kilter.train.layout import Layout, arrange, width_for
+from kilter.train.mold import Mold
 from kilter.train.recipe import Recipe, structure
 
 # Share of the free memory that a fleet may take; the rest is for what the estimate does not see.
 _SHARE = 0.8
+# Members of a mold on each device.
+_MOLDED = 8
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,7 @@ class Group:
 
     Attributes:
         members: their places among all members: all seeds of the first recipe, then of the second, and so on.
+        mold: that they are cast in where their structures differ; None: they have one structure.
         layout: slots of a stack: devices, and members that each takes at once.
         together: members held in memory at once; the others wait.
         cost: bytes of one member.
@@ -32,6 +38,7 @@ class Group:
     """
 
     members: tuple[int, ...]
+    mold: Mold | None
     layout: Layout
     together: int
     cost: Cost
@@ -49,8 +56,9 @@ class Group:
         stacks = -(-len(self.members) // self.layout.size)
         waits = f", {self.together} at a time" if self.together < len(self.members) else ""
         time = "time not known yet" if self.seconds is None else f"about {self.seconds:.3g} s"
+        padded = "" if self.mold is None else f" padded to {self.mold.width} units"
         return (
-            f"{_count(len(self.members), 'member')}{waits}: {_count(stacks, 'stack')} of {width} on "
+            f"{_count(len(self.members), 'member')}{padded}{waits}: {_count(stacks, 'stack')} of {width} on "
             f"{_count(devices, 'device')}; {_size(self.cost.all)} a member, {_size(self.bytes)} in all; {time}"
         )
 
@@ -116,24 +124,28 @@ def plan(recipes: Sequence[Recipe], data: Dataset, *, seeds: Sequence[int] = (0,
 
 def plan_of(members: Sequence[tuple[Recipe, int]], data: Dataset) -> Plan:
     """The plan for members that have been checked."""
-    groups: dict[Any, list[int]] = {}
-    for index, (recipe, _) in enumerate(members):
-        groups.setdefault(structure(recipe), []).append(index)
     free = free_memory()
-    return Plan(tuple(_group(indices, members, data, free) for indices in groups.values()), free)
+    return Plan(tuple(_group(indices, mold, members, data, free) for indices, mold in grouped(members, data)), free)
 
 
-def _group(indices: list[int], members: Sequence[tuple[Recipe, int]], data: Dataset, free: int | None) -> Group:
+def _group(
+    indices: list[int], mold: Mold | None, members: Sequence[tuple[Recipe, int]], data: Dataset, free: int | None
+) -> Group:
     recipe = members[indices[0]][0]
-    cost, rows = cost_of(recipe, data), row_bytes(data)
-    layout = arrange(len(indices), width_for(cost))
+    cost, rows = cost_of(recipe if mold is None else mold.blank(recipe), data), row_bytes(data)
+    # A mold always takes as many, so that other numbers of members need no other program.
     together = len(indices)
+    layout = (
+        arrange(together, width_for(cost))
+        if mold is None
+        else Layout(jax.local_device_count(), min(_MOLDED, width_for(cost)))
+    )
     if free is not None:
         layout, together = _fitted(layout, together, cost, rows, _SHARE * free)
     epochs = sum(members[index][0].epochs for index in indices)
-    each = pace.recall(structure(recipe), len(data.train), layout)
+    each = pace.recall(mold or structure(recipe), len(data.train), layout)
     seconds = None if each is None else each * epochs
-    return Group(tuple(indices), layout, together, cost, layout.devices * rows, seconds)
+    return Group(tuple(indices), mold, layout, together, cost, layout.devices * rows, seconds)
 
 
 def _fitted(layout: Layout, members: int, cost: Cost, rows: int, room: float) -> tuple[Layout, int]:

@@ -1,0 +1,102 @@
+"""A chain in a mold: nets of other widths and other activations in arrays of one shape, so that they share a program."""
+
+from typing import Any, NamedTuple, Self
+
+import jax
+import jax.numpy as jnp
+
+from kilter.core.specs import number, part
+from kilter.nn.dense import Dense
+from kilter.nn.layer import Layer, Params, Shape, State, output_shape
+
+
+class OneOf(Layer):
+    """One of several layers without parameters, told by a number.
+
+    Args:
+        options: the layers.
+        choice: place of the one that is run.
+    """
+
+    options: tuple[Layer, ...] = part(kinds=Layer, many=True)
+    choice: float = number(default=0.0)
+
+    def __init__(self, *options: Layer, choice: float = 0.0) -> None:
+        self._fill({"options": options, "choice": choice})
+
+    def apply(
+        self, params: Params, state: State, x: jax.Array, *, key: jax.Array | None = None
+    ) -> tuple[jax.Array, State]:
+        branches = [lambda x, option=option: option.apply((), (), x, key=key)[0] for option in self.options]
+        return jax.lax.switch(jnp.asarray(self.choice, jnp.int32), branches, x), state
+
+
+class Fit(NamedTuple):
+    """What tells a net from the mold that it is in; an entry a layer.
+
+    Attributes:
+        names: numbers of the names that layers draw by, uint32.
+        units: features behind the layer that are the net's own, int32; those that follow are padding.
+        scales: by which the mold's kernels are multiplied to have the net's own standard deviations, float32.
+    """
+
+    names: Any
+    units: Any
+    scales: Any
+
+
+class Molded(Layer):
+    """Dense layers as wide as the mold, of which a net uses its first units; it computes what it would compute alone.
+
+    Kernels, biases and scales of padding are zero. What padding signals is cut off in front of every `Dense`, so that its
+    gradients are zero, too, and it stays what it is.
+
+    Args:
+        layers: of the mold, settled by what follows them.
+        fit: of the net.
+    """
+
+    layers: tuple[Layer, ...] = part(kinds=Layer, many=True)
+    fit: Any = number()
+
+    def __init__(self, *layers: Layer, fit: Fit) -> None:
+        self.__dict__.update(layers=layers, fit=fit)
+
+    def init(self, key: jax.Array, shape: Shape) -> tuple[Params, State]:
+        drawn = []
+        before: Any = shape[-1]
+        for index, layer in enumerate(self.layers):
+            params, state = layer.init(jax.random.fold_in(key, self.fit.names[index]), shape)
+            shape, after = output_shape(layer, params, state, shape), self.fit.units[index]
+            drawn.append((self._own(index, params, before, after), state))
+            before = after
+        return tuple(params for params, _ in drawn), tuple(state for _, state in drawn)
+
+    def _own(self, index: int, params: Params, before: Any, after: Any) -> Params:
+        """Parameters scaled as the net's own, zero where they are padding."""
+
+        def cut(leaf: jax.Array, ends: tuple[Any, ...]) -> jax.Array:
+            for axis, end in enumerate(reversed(ends), start=1):
+                within = jnp.arange(leaf.shape[-axis]) < end
+                leaf = jnp.where(jnp.expand_dims(within, tuple(range(1, axis))), leaf, 0.0)
+            return leaf
+
+        if isinstance(self.layers[index], Dense):
+            kernel = cut(params["kernel"], (before, after)) * self.fit.scales[index]
+            return {name: kernel if name == "kernel" else cut(leaf, (after,)) for name, leaf in params.items()}
+        return jax.tree.map(lambda leaf: cut(leaf, (after,)), params)
+
+    def apply(
+        self, params: Params, state: State, x: jax.Array, *, key: jax.Array | None = None
+    ) -> tuple[jax.Array, State]:
+        states = []
+        for index, (layer, p, s) in enumerate(zip(self.layers, params, state, strict=True)):
+            if index and isinstance(layer, Dense):
+                x = jnp.where(jnp.arange(x.shape[-1]) < self.fit.units[index - 1], x, 0.0)
+            own = None if key is None else jax.random.fold_in(key, self.fit.names[index])
+            x, s = layer.apply(p, s, x, key=own)
+            states.append(s)
+        return x, tuple(states)
+
+    def followed_by(self, activation: Layer | None) -> Self:
+        return self

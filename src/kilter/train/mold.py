@@ -1,0 +1,278 @@
+"""Molds: recipes that differ in widths, activations and optimizers cast in one structure, to train in one program.
+
+Compiling a program takes seconds, training a small net with it takes fractions of one. So widths are padded to a common
+one, and kinds are told by a number; what a member computes stays what it would compute alone.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, cast
+
+import jax
+import numpy as np
+
+from kilter.core import keys
+from kilter.core.padding import paddable
+from kilter.core.paths import walk
+from kilter.nn import Chain, Dense
+from kilter.nn import molded as nets
+from kilter.nn.activations import Activation
+from kilter.nn.compose import Names
+from kilter.nn.initializers import Constant, Matched, Zeros
+from kilter.nn.layer import Layer, Shape, Weighted
+from kilter.nn.norm import BatchNorm
+from kilter.optim import one_of
+from kilter.optim.optimizer import Optimizer
+from kilter.train.epoch import Member
+from kilter.train.paused import Paused
+from kilter.train.recipe import Recipe, structure
+
+# Widths of molds are powers of two from here on.
+_NARROWEST = 32
+# Kinds met so far, by pattern and place: a mold holds all of them, so that later fleets find its program compiled.
+_MET: dict[Any, dict[Any, Any]] = {}
+
+
+class _Any(Activation):
+    """Stands for an activation of any kind."""
+
+    def __call__(self, x: Any) -> Any:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Mold:
+    """What recipes of one pattern are cast in.
+
+    Attributes:
+        pattern: what they have in common.
+        width: of the hidden layers.
+        shape: of an example.
+    """
+
+    pattern: Any
+    width: int
+    shape: Shape
+
+    def cast(self, recipe: Recipe) -> Recipe:
+        """The recipe in the mold's structure."""
+        return recipe.replace(net=self._net(_chain(recipe)), optimizer=self._optimizer(recipe.optimizer))
+
+    def blank(self, recipe: Recipe) -> Recipe:
+        """A recipe as large as the mold, from which its cost can be told."""
+        layers = [
+            layer.replace(units=self._units(layer, place, _chain(recipe))) if isinstance(layer, Dense) else layer
+            for place, layer in enumerate(recipe.net.layers)
+        ]
+        return recipe.replace(net=Chain(*layers), optimizer=self._optimizer(recipe.optimizer))
+
+    def own(self, member: Member, recipe: Recipe) -> Member:
+        """A member of the mold as one of its recipe: padding cut off, and the state of its own optimizer; on the host."""
+        learner = self._own_optimizer(member, recipe).learner
+        ends = [own.units for own in _own(_chain(recipe), self.shape)]
+        params, state = _trimmed(learner.params, ends), _trimmed(learner.state, ends)
+        like = _first_state(recipe.optimizer, params)
+        moments = jax.tree.map(lambda leaf, like: leaf[tuple(map(slice, like.shape))], learner.moments, like)
+        best = None if member.best is None else tuple(_trimmed(tree, ends) for tree in member.best)
+        return member._replace(learner=learner._replace(params=params, state=state, moments=moments), best=best)
+
+    def filled(self, paused: Paused, like: Member, recipe: Recipe) -> Member:
+        """The way back: a paused member padded with zeros to a member of the mold, whose structure is ``like``."""
+        member = paused.member(self._own_optimizer(like, recipe))
+        optimizer, learner = self._optimizer(recipe.optimizer), member.learner
+        if isinstance(optimizer, one_of.OneOf):
+            moments = list(jax.tree.map(_zeros, like.learner.moments))
+            moments[int(optimizer.choice)] = learner.moments
+            member = member._replace(learner=learner._replace(moments=tuple(moments)))
+        return jax.tree.map(_padded, member, like)
+
+    def _own_optimizer(self, member: Member, recipe: Recipe) -> Member:
+        """The member with the state of the recipe's optimizer alone."""
+        optimizer, learner = self._optimizer(recipe.optimizer), member.learner
+        if not isinstance(optimizer, one_of.OneOf):
+            return member
+        return member._replace(learner=learner._replace(moments=learner.moments[int(optimizer.choice)]))
+
+    def _net(self, net: Chain) -> nets.Molded:
+        layers, own = [], _own(net, self.shape)
+        for place, layer in enumerate(net.followed_by(None).layers):
+            if isinstance(layer, Dense):
+                layers.append(_plain(layer).replace(units=self._units(layer, place, net)))
+            elif _free(layer):
+                options, choice = self._options(place, layer)
+                layers.append(options[0] if len(options) == 1 else nets.OneOf(*options, choice=choice))
+            else:
+                layers.append(layer)
+        scales = [
+            _ratio(before.initializer, before.kernel, after.initializer, (self._before(layers, place, before), after.units))
+            if isinstance(after, Dense) else 1.0
+            for place, (before, after) in enumerate(zip(own, layers, strict=True))
+        ]  # fmt: skip
+        fit = nets.Fit(
+            np.array([each.name for each in own], np.uint32),
+            np.array([each.units for each in own], np.int32),
+            np.array(scales, np.float32),
+        )
+        return nets.Molded(*layers, fit=fit)
+
+    def _before(self, layers: Sequence[Layer], place: int, own: "_Own") -> int:
+        wide = [layer.units for layer in layers[:place] if isinstance(layer, Dense)]
+        return wide[-1] if wide else own.kernel[-2]
+
+    def _units(self, layer: Dense, place: int, net: Chain) -> int:
+        return layer.units if place == _last(net) else self.width
+
+    def _optimizer(self, optimizer: Optimizer) -> Optimizer:
+        options, choice = self._options("optimizer", optimizer)
+        return optimizer if len(options) == 1 else one_of.OneOf(*options, choice=choice)
+
+    def _options(self, place: Any, own: Any) -> tuple[list[Any], int]:
+        """All kinds met at a place, with this one in its own place among them."""
+        met = _MET[self.pattern].setdefault(place, {})
+        kinds = list(met)
+        choice = kinds.index(jax.tree.structure(own))
+        return [own if index == choice else met[kind] for index, kind in enumerate(kinds)], choice
+
+
+@dataclass(frozen=True)
+class _Own:
+    """What a net's own layer is told by: number of its name, features behind it; of a dense one kernel and initializer."""
+
+    name: int
+    units: int
+    kernel: Shape = ()
+    initializer: Any = None
+
+
+def pattern(recipe: Recipe, shape: Shape) -> Any:
+    """What recipes that fit in one mold have in common; None for a recipe that fits in none."""
+    net = recipe.net
+    if not isinstance(net, Chain) or recipe.optimizer.needs != "gradient" or not _fitting(recipe):
+        return None
+    if not all(isinstance(layer, Dense) or _outside(layer) for layer in net.layers) or _last(net) is None:
+        return None
+    kinds = [_kind(layer, place, net) for place, layer in enumerate(net.followed_by(None).layers)]
+    return structure(recipe.replace(net=Chain(*kinds), optimizer=one_of.OneOf()))
+
+
+def mold(pattern: Any, recipes: Sequence[Recipe], shape: Shape) -> Mold:
+    """The mold for recipes of a pattern; it holds their kinds and all that were met before."""
+    met = _MET.setdefault(pattern, {})
+    for recipe in recipes:
+        for place, value in _choices(recipe):
+            met.setdefault(place, {}).setdefault(jax.tree.structure(value), value)
+    return Mold(pattern, max(width_of(recipe) for recipe in recipes), shape)
+
+
+def width_of(recipe: Recipe) -> int:
+    """The width of the narrowest mold that a recipe fits in."""
+    last = _last(_chain(recipe))
+    hidden = [
+        layer.units for place, layer in enumerate(recipe.net.layers) if isinstance(layer, Dense) and place != last
+    ]
+    return max(_NARROWEST, 1 << math.ceil(math.log2(max(hidden, default=1))))
+
+
+def _fitting(recipe: Recipe) -> bool:
+    kept = (recipe.net, recipe.optimizer, recipe.penalty, recipe.constraint)
+    values = [value for _, value in walk(recipe.net)]
+    offsets = [value.bias_initializer for value in values if isinstance(value, Weighted)]
+    exact = any(value.exact for value in values if isinstance(value, BatchNorm))
+    steady = all(isinstance(offset, Zeros | Constant) for offset in offsets)
+    return steady and not exact and all(paddable(each) for each in kept if each is not None)
+
+
+def _outside(layer: Layer) -> bool:
+    """Layers that keep the shape and hold no weights that a mold does not know."""
+    inside = [value for _, value in walk(layer) if isinstance(value, Weighted | Chain)]
+    return not inside
+
+
+def _free(layer: Layer) -> bool:
+    """Whether a layer is an activation without parameters."""
+    return isinstance(layer, Activation) and layer.elementwise and type(layer).apply is Activation.apply
+
+
+def _chain(recipe: Recipe) -> Chain:
+    """The net of a recipe that has a pattern."""
+    return cast(Chain, recipe.net)
+
+
+def _last(net: Chain) -> int | None:
+    """Place of the last dense layer, whose units stay as they are."""
+    return max((place for place, layer in enumerate(net.layers) if isinstance(layer, Dense)), default=None)
+
+
+def _kind(layer: Layer, place: int, net: Chain) -> Layer:
+    if isinstance(layer, Dense):
+        return _plain(layer).replace(units=layer.units if place == _last(net) else 1)
+    return _Any() if _free(layer) else layer
+
+
+def _plain(layer: Dense) -> Dense:
+    """With an initializer that is the same whatever activation follows."""
+    return layer.replace(initializer=Matched()) if isinstance(layer.initializer, Matched) else layer
+
+
+def _choices(recipe: Recipe) -> Iterator[tuple[Any, Any]]:
+    yield "optimizer", recipe.optimizer
+    yield from ((place, layer) for place, layer in enumerate(recipe.net.layers) if _free(layer))
+
+
+def _own(net: Chain, shape: Shape) -> list[_Own]:
+    names, found = Names(), []
+    for given, layer in zip(net.layers, net.followed_by(None).layers, strict=True):
+        name = keys.number(names(given, shape))
+        if isinstance(layer, Dense):
+            kernel = (shape[-1], layer.units)
+            shape = (*shape[:-1], layer.units)
+            found.append(_Own(name, layer.units, kernel, layer.initializer))
+        else:
+            found.append(_Own(name, shape[-1]))
+    return found
+
+
+def _ratio(own: Any, shape: Shape, given: Any, padded: Shape) -> float:
+    """By what a draw of the mold is multiplied to have the standard deviation of the net's own."""
+    wide = _std(given, padded)
+    return 1.0 if wide == 0 else _std(own, shape) / wide
+
+
+@cache
+def _std(initializer: Any, shape: Shape) -> float:
+    return float(initializer.std(shape))
+
+
+def _trimmed(trees: Any, ends: Sequence[int]) -> Any:
+    """Parameters or state of all layers without what lies behind the net's own features."""
+
+    def cut(leaf: Any, before: int | None, after: int) -> Any:
+        ends = (slice(before), slice(after)) if np.ndim(leaf) > 1 else (slice(after),) * np.ndim(leaf)
+        return leaf[ends]
+
+    return tuple(
+        jax.tree.map(lambda leaf, ends=(before, after): cut(leaf, *ends), tree)
+        for tree, before, after in zip(trees, [None, *ends], ends, strict=False)
+    )
+
+
+def _first_state(optimizer: Optimizer, params: Any) -> Any:
+    """Shapes of the optimizer's state."""
+    leaves, net = jax.tree.flatten(params)
+    return _state(jax.tree.structure(optimizer), net, tuple(leaf.shape for leaf in leaves))
+
+
+@cache
+def _state(optimizer: Any, net: Any, shapes: tuple[Shape, ...]) -> Any:
+    params = net.unflatten([jax.ShapeDtypeStruct(shape, np.float32) for shape in shapes])
+    return jax.eval_shape(optimizer.unflatten([0.5] * optimizer.num_leaves).init, params)
+
+
+def _zeros(like: Any) -> Any:
+    return np.zeros(like.shape, like.dtype)
+
+
+def _padded(leaf: Any, like: Any) -> Any:
+    missing = [(0, whole - own) for own, whole in zip(np.shape(leaf), like.shape, strict=True)]
+    return np.pad(np.asarray(leaf), missing)
