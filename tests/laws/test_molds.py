@@ -20,7 +20,11 @@ DATA = kl.data.from_arrays(X, Y, validation=0.2, test=0.1, seed=0)
 # The same sums in another order, over some dozens of updates in float32.
 CLOSE = {"rtol": 2e-4, "atol": 2e-4}
 ACTIVATIONS = (nn.ReLU(), nn.Sigmoid(), nn.GELU(), nn.LeakyReLU(0.2))
-OPTIMIZERS = (optim.Adam(0.01), optim.SGD(optim.Cosine(0.05), momentum=0.9), optim.ClipByGlobalNorm(optim.RMSProp(0.003), 0.5))
+OPTIMIZERS = (
+    optim.Adam(0.01),
+    optim.SGD(optim.Cosine(0.05), momentum=0.9),
+    optim.ClipByGlobalNorm(optim.RMSProp(0.003), 0.5),
+)
 WIDTHS = ((3, 7), (40, 5), (16, 33))
 
 
@@ -35,7 +39,9 @@ def recipe(net, optimizer, epochs=4, **given):
 
 # Every width with every activation and optimizer at least once.
 RECIPES = [
-    recipe(net(WIDTHS[place % 3], ACTIVATIONS[place % 4], 0.1 * (place % 3)), OPTIMIZERS[(place // 2) % 3], 3 + place % 2)
+    recipe(
+        net(WIDTHS[place % 3], ACTIVATIONS[place % 4], 0.1 * (place % 3)), OPTIMIZERS[(place // 2) % 3], 3 + place % 2
+    )
     for place in range(12)
 ]
 
@@ -50,7 +56,9 @@ def molded():
 def assert_same(run, solo):
     assert (run.recipe, run.seed, run.outcome, run.epoch) == (solo.recipe, solo.seed, solo.outcome, solo.epoch)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, **CLOSE), run.history, solo.history)
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, **CLOSE), (run.params, run.state), (solo.params, solo.state))
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, **CLOSE), (run.params, run.state), (solo.params, solo.state)
+    )
     np.testing.assert_allclose(run.predict_proba(X), solo.predict_proba(X), **CLOSE)
     assert run.metrics.keys() == solo.metrics.keys()
     np.testing.assert_allclose(list(run.metrics.values()), list(solo.metrics.values()), **CLOSE)

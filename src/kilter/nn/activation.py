@@ -25,6 +25,7 @@ class Activation(Layer, abstract=True):
         elementwise: whether each output depends on one input alone; the layer in front is then matched to it.
         mortal: whether output and derivative can both be exactly zero over a range, as in rectifiers.
         formula: f as one reads it.
+        paddable: unless stated, of those that are element-wise and whose `apply` is this base's.
 
     >>> import jax.numpy as jnp
     >>> class Cube(Activation):
@@ -37,6 +38,11 @@ class Activation(Layer, abstract=True):
     bounds: ClassVar[Bounds] = (-math.inf, math.inf)
     elementwise: ClassVar[bool] = True
     mortal: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "paddable" not in vars(cls):
+            cls.paddable = cls.elementwise and cls.apply is Activation.apply
 
     def __call__(self, x: Any) -> jax.Array:
         raise NotImplementedError

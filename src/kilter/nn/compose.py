@@ -26,6 +26,7 @@ class Chain(Layer):
     nn.Chain(nn.Dense(64), nn.ReLU(), nn.Dense(10))
     """
 
+    paddable = True
     formula = "layers[-1](... layers[0](x))"
     source = "composition"
     choose = "For every network: it passes the signal on and matches weights to the activations behind them."
@@ -85,6 +86,7 @@ class Residual(Layer):
         shortcut: layer on the shortcut where shapes differ, such as a ``Conv`` with window 1; left open, the identity.
     """
 
+    paddable = True
     formula = "shortcut(x) + body(x)"
     source = "He, Zhang, Ren and Sun 2016, Deep Residual Learning, equation 1"
     choose = "Networks of more than about five layers with weights: gradients go by the shortcut."

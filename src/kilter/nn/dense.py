@@ -26,6 +26,7 @@ class Dense(Weighted):
     (2, 3)
     """
 
+    paddable = True
     formula = "x W + b"
     source = "Rosenblatt 1958; Rumelhart, Hinton and Williams 1986"
     choose = "Rows of features, and the last layer of nearly every network."

@@ -17,6 +17,7 @@ class Dropping(Layer, abstract=True):
     A member says which numbers share one draw, by the shape of the mask.
     """
 
+    paddable = True
     transparent = True
     draws = True
 
@@ -144,6 +145,7 @@ class AlphaDropout(Layer):
         rate: probability to drop.
     """
 
+    paddable = True
     transparent = True
     draws = True
     formula = "a (x m + s (1 - m)) + b,  m ~ Bernoulli(1 - rate),  s = -1.7581"
@@ -174,6 +176,7 @@ class DropConnect(Reweighted):
         rate: probability to drop.
     """
 
+    paddable = True
     draws = True
     formula = "x (W m / (1 - rate)) + b,  m ~ Bernoulli(1 - rate) for each weight"
     source = "Wan et al. 2013, section 3"

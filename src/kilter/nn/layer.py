@@ -29,6 +29,10 @@ class Layer(Listed, abstract=True):
             in front has no effect.
         draws: whether a key makes the layer draw at random.
         adapts: whether a key makes it follow the batch, or moves the averages that it keeps.
+        paddable: whether features put behind the others, with parameters of zero for them, change nothing for these:
+            outputs, gradients, state and what is drawn, at the start and with a key. What it gives for padded features,
+            and the gradients of their parameters, mean nothing. `kilter.core.padding.paddable` asks all layers inside;
+            layers that hold others name keys after sizes, so they draw the same by `kilter.nn.renamed` alone.
     """
 
     home: ClassVar[str] = "nn"
@@ -36,6 +40,7 @@ class Layer(Listed, abstract=True):
     centers: ClassVar[bool] = False
     draws: ClassVar[bool] = False
     adapts: ClassVar[bool] = False
+    paddable: ClassVar[bool] = False
 
     def init(self, key: jax.Array, shape: Shape) -> tuple[Params, State]:
         """Draw parameters and make the starting state.

@@ -26,6 +26,7 @@ class PReLU(Leaky):
         InputError: the input has no channels.
     """
 
+    paddable = True
     formula = "x if x > 0 else slope_c * x, slope learned"
     source = "He, Zhang, Ren and Sun 2015, Delving Deep into Rectifiers, section 2.1"
     choose = "Where a few parameters more are no matter and the best slope is not known."

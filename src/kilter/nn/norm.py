@@ -35,6 +35,7 @@ class BatchNorm(Layer):
     Shapes: ``(batch, ..., features)`` to the same.
     """
 
+    paddable = True
     transparent = True
     centers = True
     adapts = True

@@ -29,6 +29,7 @@ class Parametric(Activation):
         InputError: g is not element-wise, or, by `init`, the input has no channels.
     """
 
+    paddable = True
     formula = "x + alpha_c (g(x) - x), alpha learned"
     source = "Holzmüller et al. 2024 (RealMLP), section 3"
     choose = "On tables, in networks of three hidden layers and more that may want to be half linear."

@@ -25,6 +25,7 @@ class Scale(Layer):
         InputError: by `init`, where the input has no features.
     """
 
+    paddable = True
     transparent = True
     formula = "scale x + shift"
     source = "Holzmüller et al. 2024 (RealMLP); Touvron et al. 2021 (CaiT, LayerScale), equation 5"
