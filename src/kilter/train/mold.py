@@ -167,11 +167,13 @@ def mold(pattern: Any, recipes: Sequence[Recipe], shape: Shape) -> Mold:
 
 def width_of(recipe: Recipe) -> int:
     """The width of the narrowest mold that a recipe fits in."""
-    last = _last(_chain(recipe))
-    hidden = [
-        layer.units for place, layer in enumerate(recipe.net.layers) if isinstance(layer, Dense) and place != last
-    ]
-    return max(_NARROWEST, 1 << math.ceil(math.log2(max(hidden, default=1))))
+    widest = max((layer.units for layer in dense(recipe)[:-1]), default=1)
+    return max(_NARROWEST, 1 << (widest - 1).bit_length())
+
+
+def dense(recipe: Recipe) -> list[Dense]:
+    """The dense layers of a recipe that has a pattern."""
+    return [layer for layer in _chain(recipe).layers if isinstance(layer, Dense)]
 
 
 def _fitting(recipe: Recipe) -> bool:
@@ -275,4 +277,4 @@ def _zeros(like: Any) -> Any:
 
 def _padded(leaf: Any, like: Any) -> Any:
     missing = [(0, whole - own) for own, whole in zip(np.shape(leaf), like.shape, strict=True)]
-    return np.pad(np.asarray(leaf), missing)
+    return np.pad(np.asarray(leaf), missing) if missing else np.asarray(leaf)
