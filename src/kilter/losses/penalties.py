@@ -20,9 +20,11 @@ class Penalty(Listed, abstract=True):
 
     Class attributes:
         formula: the term that is added to the mean loss.
+        paddable: whether zeros at the ends of axes add nothing, neither to the term nor to its gradient.
     """
 
     home: ClassVar[str] = "losses"
+    paddable: ClassVar[bool] = False
 
     _: KW_ONLY
     on: str = option(default="kernels", choices=("kernels", "all"))
@@ -56,12 +58,13 @@ class ElasticNet(Penalty):
     formula: ClassVar[str] = "l1 sum |w| + l2 / 2 sum w^2"
     source: ClassVar[str] = "Zou and Hastie 2005"
     choose: ClassVar[str] = "Few inputs matter and groups of them say the same."
+    paddable: ClassVar[bool] = True
 
     l1: float = number(default=1e-4, range="[0, inf)", scale="log", search=(1e-6, 1e-1))
     l2: float = number(default=1e-4, range="[0, inf)", scale="log", search=(1e-6, 1e-1))
 
     def of(self, weights: jax.Array) -> Any:
-        return self.l1 * jnp.abs(weights).sum() + self.l2 / 2 * jnp.square(weights).sum()
+        return self.l1 * _length(weights) + self.l2 / 2 * jnp.square(weights).sum()
 
 
 class L1(Penalty):
@@ -77,11 +80,12 @@ class L1(Penalty):
     formula: ClassVar[str] = "strength sum |w|"
     source: ClassVar[str] = "Tibshirani 1996"
     choose: ClassVar[str] = "Most inputs are useless and it should show in the weights which."
+    paddable: ClassVar[bool] = True
 
     strength: float = number(default=1e-4, range="[0, inf)", scale="log", search=(1e-6, 1e-1))
 
     def of(self, weights: jax.Array) -> Any:
-        return self.strength * jnp.abs(weights).sum()
+        return self.strength * _length(weights)
 
 
 class L2(Penalty):
@@ -98,11 +102,17 @@ class L2(Penalty):
     formula: ClassVar[str] = "strength / 2 sum w^2"
     source: ClassVar[str] = "Hoerl and Kennard 1970; Krogh and Hertz 1992"
     choose: ClassVar[str] = "The net overfits and the optimizer is SGD; with Adam take its weight_decay."
+    paddable: ClassVar[bool] = True
 
     strength: float = number(default=1e-4, range="[0, inf)", scale="log", search=(1e-6, 1e-1))
 
     def of(self, weights: jax.Array) -> Any:
         return self.strength / 2 * jnp.square(weights).sum()
+
+
+def _length(weights: jax.Array) -> jax.Array:
+    """Sum of |w|, with the gradient 0 at 0, where JAX has 1: what is zero is not pulled away from it."""
+    return (weights * jax.lax.stop_gradient(jnp.sign(weights))).sum()
 
 
 PENALTIES: tuple[type[Penalty], ...] = (L1, L2, ElasticNet)

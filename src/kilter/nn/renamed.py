@@ -1,7 +1,7 @@
 """A network that draws with the keys of its narrower self: names of layers tell their sizes, so its own would differ."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -29,8 +29,8 @@ def words(net: Layer, shape: Shape) -> dict[str, tuple[int, ...]]:
         return params, state, y
 
     params, state, _ = shapes(net, shape)
-    x = jax.ShapeDtypeStruct((2, *shape), np.float32)
-    jax.eval_shape(lambda *given: net.visit(note, *given, key=keys.Words())[2], params, state, x)
+    x, key = jax.ShapeDtypeStruct((2, *shape), np.float32), cast(Any, keys.Words())
+    jax.eval_shape(lambda *given: net.visit(note, *given, key=key)[2], params, state, x)
     return found
 
 

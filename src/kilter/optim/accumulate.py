@@ -25,6 +25,7 @@ class Accumulate(Preceding):
     formula: ClassVar[str] = "s = s + g; at every-th steps inner(s / every), s = 0"
     source: ClassVar[str] = "common practice; Ott et al. 2018"
     choose: ClassVar[str] = "Where the batch that you want does not fit in memory."
+    paddable: ClassVar[bool] = True
 
     keeps: ClassVar[bool] = True
 

@@ -26,6 +26,7 @@ class Adadelta(Rated):
     formula: ClassVar[str] = "d = sqrt(u + epsilon) / sqrt(s + epsilon) g; p = p - lr d; s, u running means of g^2, d^2"
     source: ClassVar[str] = "Zeiler 2012"
     choose: ClassVar[str] = "Where no learning rate is to be set at all; it starts slowly."
+    paddable: ClassVar[bool] = True
 
     lr: float | Schedule = number(default=1.0, scale="log", search=(1e-2, 10.0), also=Schedule)
     _: KW_ONLY

@@ -29,6 +29,7 @@ class AdaGrad(Rated):
     formula: ClassVar[str] = "s = s + g^2; p = p - lr g / (sqrt(s) + epsilon)"
     source: ClassVar[str] = "Duchi et al. 2011"
     choose: ClassVar[str] = "Convex or sparse problems: linear models on words or categories."
+    paddable: ClassVar[bool] = True
 
     lr: float | Schedule = number(default=1e-2, scale="log", search=(1e-4, 1.0), also=Schedule)
     _: KW_ONLY

@@ -38,6 +38,7 @@ class Adam(Rated):
     formula: ClassVar[str] = "p = p - lr (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + epsilon)"
     source: ClassVar[str] = "Kingma and Ba 2015; Reddi et al. 2018"
     choose: ClassVar[str] = "The first choice where nothing is known of the net."
+    paddable: ClassVar[bool] = True
 
     lr: float | Schedule = number(default=1e-3, scale="log", search=(1e-5, 1e-1), also=Schedule)
     _: KW_ONLY

@@ -28,6 +28,7 @@ class Adamax(Rated):
     formula: ClassVar[str] = "u = max(b2 u, |g| + epsilon); p = p - lr / (1 - b1^t) m / u"
     source: ClassVar[str] = "Kingma and Ba 2015, section 7.1"
     choose: ClassVar[str] = "Rare but large gradients, as embeddings have."
+    paddable: ClassVar[bool] = True
 
     lr: float | Schedule = number(default=2e-3, scale="log", search=(1e-5, 1e-1), also=Schedule)
     _: KW_ONLY

@@ -34,6 +34,7 @@ class Average(Following):
     formula: ClassVar[str] = "a = a + max(1 - decay, 1 / t) (p - a) at every every-th update; SWA: decay = 1"
     source: ClassVar[str] = "Polyak and Juditsky 1992; Izmailov et al. 2018"
     choose: ClassVar[str] = "To spare the schedule: the average is about as good as a decayed learning rate."
+    paddable: ClassVar[bool] = True
 
     keeps: ClassVar[bool] = True
 

@@ -29,6 +29,7 @@ class ClipByValue(Clipping):
     formula: ClassVar[str] = "g = min(max(g, -limit), limit)"
     source: ClassVar[str] = "Mikolov 2012"
     choose: ClassVar[str] = "Where single numbers of the gradient explode."
+    paddable: ClassVar[bool] = True
 
     limit: float = number(default=1.0, range="(0, inf)", scale="log", search=(1e-2, 10.0))
 
@@ -49,6 +50,7 @@ class ClipByNorm(Clipping):
     formula: ClassVar[str] = "g = g min(1, limit / |g|), each array by itself"
     source: ClassVar[str] = "Pascanu et al. 2013"
     choose: ClassVar[str] = "Where one layer's gradient explodes and the others' should keep their size."
+    paddable: ClassVar[bool] = True
 
     limit: float = number(default=1.0, range="(0, inf)", scale="log", search=(1e-2, 10.0))
 
@@ -69,6 +71,7 @@ class ClipByGlobalNorm(Clipping):
     formula: ClassVar[str] = "g = g min(1, limit / |all g|)"
     source: ClassVar[str] = "Pascanu et al. 2013"
     choose: ClassVar[str] = "Recurrent nets and transformers; the usual form, with limit 1."
+    paddable: ClassVar[bool] = True
 
     limit: float = number(default=1.0, range="(0, inf)", scale="log", search=(1e-2, 10.0))
 
@@ -93,6 +96,7 @@ class AdaptiveClip(Clipping):
     formula: ClassVar[str] = "g = g min(1, limit max(|p|, floor) / |g|), each unit by itself"
     source: ClassVar[str] = "Brock et al. 2021, equation 3"
     choose: ClassVar[str] = "Deep nets without normalization, at large batches."
+    paddable: ClassVar[bool] = True
 
     limit: float = number(default=0.01, range="(0, inf)", scale="log", search=(1e-3, 1.0))
     _: KW_ONLY

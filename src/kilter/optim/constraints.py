@@ -19,9 +19,11 @@ class Constraint(Listed, abstract=True):
 
     Class attributes:
         formula: what becomes of the weights w of a unit, the kernel's last axis.
+        paddable: whether zeros at the ends of axes stay zeros and change nothing for the rest.
     """
 
     home: ClassVar[str] = "optim"
+    paddable: ClassVar[bool] = False
 
     _: KW_ONLY
     on: str = option(default="kernels", choices=("kernels", "all"))
@@ -54,6 +56,7 @@ class MaxNorm(Constraint):
     formula: ClassVar[str] = "w min(1, limit / ||w||)"
     source: ClassVar[str] = "Srivastava et al. 2014, section 5.1"
     choose: ClassVar[str] = "Dropout with a high learning rate, which without it would let weights grow."
+    paddable: ClassVar[bool] = True
 
     limit: float = number(default=3.0, range="(0, inf)", scale="log", search=(0.5, 8.0))
 
@@ -71,6 +74,7 @@ class UnitNorm(Constraint):
     formula: ClassVar[str] = "w / ||w||"
     source: ClassVar[str] = "Salimans and Kingma 2016, equation 2, with g = 1"
     choose: ClassVar[str] = "Directions alone should be learned, as in metric learning."
+    paddable: ClassVar[bool] = True
 
     def of(self, weights: jax.Array) -> jax.Array:
         lengths = _lengths(weights)
@@ -87,6 +91,7 @@ class NonNegative(Constraint):
     formula: ClassVar[str] = "max(w, 0)"
     source: ClassVar[str] = "Lee and Seung 1999"
     choose: ClassVar[str] = "The output must not fall as an input rises: monotone models, parts of a whole."
+    paddable: ClassVar[bool] = True
 
     def of(self, weights: jax.Array) -> jax.Array:
         return jnp.maximum(weights, 0.0)

@@ -30,6 +30,7 @@ class LAMB(Rated):
     formula: ClassVar[str] = "r = m' / (sqrt(v') + epsilon) + weight_decay p; p = p - lr |p| / |r| r"
     source: ClassVar[str] = "You et al. 2020"
     choose: ClassVar[str] = "Batches of thousands of rows."
+    paddable: ClassVar[bool] = True
 
     lr: float | Schedule = number(default=2e-3, scale="log", search=(1e-4, 1e-1), also=Schedule)
     _: KW_ONLY

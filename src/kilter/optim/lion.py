@@ -28,6 +28,7 @@ class Lion(Rated):
     formula: ClassVar[str] = "p = p - lr sign(b1 m + (1 - b1) g); m = b2 m + (1 - b2) g"
     source: ClassVar[str] = "Chen et al. 2023"
     choose: ClassVar[str] = "Large batches and memory for one moment alone; with a schedule that ends low."
+    paddable: ClassVar[bool] = True
 
     lr: float | Schedule = number(default=1e-4, scale="log", search=(1e-6, 1e-2), also=Schedule)
     _: KW_ONLY

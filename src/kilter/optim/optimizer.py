@@ -1,6 +1,6 @@
 """The contract of an optimizer: a frozen value with pure methods; its hyper-parameters are leaves."""
 
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 import jax
 
@@ -20,7 +20,13 @@ class Optimizer(Timed, abstract=True):
 
     The engine calls `minimize`. Most members write `update` alone; those that need more than one gradient write `gradient`
     or `minimize` and say so in `needs`.
+
+    Class attributes:
+        paddable: whether arrays padded with zeros at the ends of their axes, with gradients of zero there, keep these zeros
+            and change nothing for the rest (where ``epsilon`` is above 0). See `kilter.core.padding.paddable` for wrappers.
     """
+
+    paddable: ClassVar[bool] = False
 
     @property
     def needs(self) -> Needs:

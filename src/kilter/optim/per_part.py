@@ -51,6 +51,7 @@ class PerPart(Following):
     formula: ClassVar[str] = "p = p + factor (inner(p) - p)"
     source: ClassVar[str] = "Howard and Ruder 2018"
     choose: ClassVar[str] = "To fine-tune a trained net: small factors for its first layers, 0 to freeze them."
+    paddable: ClassVar[bool] = True
 
     factors: tuple[Scaled, ...] = part(kinds=Scaled, many=True)
 

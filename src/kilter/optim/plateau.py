@@ -36,6 +36,7 @@ class ReduceOnPlateau(Following):
     formula: ClassVar[str] = "lr = lr factor after more than patience epochs without a better loss"
     source: ClassVar[str] = "common practice; He et al. 2016, section 3.4, by hand"
     choose: ClassVar[str] = "Trainings whose length is not known ahead, together with early stopping of more patience."
+    paddable: ClassVar[bool] = True
 
     keeps: ClassVar[bool] = True
 

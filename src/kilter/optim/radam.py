@@ -31,6 +31,7 @@ class RAdam(Rated):
     formula: ClassVar[str] = "p = p - lr r m' / (sqrt(v') + epsilon), r from 0 to 1 as the mean square gains samples"
     source: ClassVar[str] = "Liu et al. 2020"
     choose: ClassVar[str] = "In place of Adam with a warmup that you would have to tune."
+    paddable: ClassVar[bool] = True
 
     lr: float | Schedule = number(default=1e-3, scale="log", search=(1e-5, 1e-1), also=Schedule)
     _: KW_ONLY

@@ -30,6 +30,7 @@ class RMSProp(Rated):
     formula: ClassVar[str] = "s = decay s + (1 - decay) g^2; v = momentum v + g / (sqrt(s) + epsilon); p = p - lr v"
     source: ClassVar[str] = "Tieleman and Hinton 2012; Graves 2013"
     choose: ClassVar[str] = "Recurrent nets and reinforcement learning, where gradients change their size."
+    paddable: ClassVar[bool] = True
 
     lr: float | Schedule = number(default=1e-2, scale="log", search=(1e-5, 1e-1), also=Schedule)
     _: KW_ONLY

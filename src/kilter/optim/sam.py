@@ -39,6 +39,7 @@ class SAM(Preceding):
     formula: ClassVar[str] = "inner gets the gradient at p + rho g / |g|"
     source: ClassVar[str] = "Foret et al. 2021; Kwon et al. 2021"
     choose: ClassVar[str] = "Nets that overfit, where twice the time an update is worth a flatter minimum."
+    paddable: ClassVar[bool] = True
 
     rho: float = number(default=0.05, range="[0, inf)", scale="log", search=(0.01, 1.0))
     _: KW_ONLY

@@ -33,6 +33,7 @@ class ScheduleFreeAdam(Rated):
     formula: ClassVar[str] = "z = z - lr g(y) / (sqrt(v') + epsilon); x = mean of z; y = b1 x + (1 - b1) z"
     source: ClassVar[str] = "Defazio et al. 2024"
     choose: ClassVar[str] = "Where the length of the training is not known ahead."
+    paddable: ClassVar[bool] = True
 
     lr: float | Schedule = number(default=2.5e-3, scale="log", search=(1e-5, 1e-1), also=Schedule)
     _: KW_ONLY

@@ -30,6 +30,7 @@ class SGD(Rated):
     formula: ClassVar[str] = "v = momentum v + g; p = p - lr v"
     source: ClassVar[str] = "Robbins and Monro 1951; Polyak 1964; Sutskever et al. 2013"
     choose: ClassVar[str] = "Normalized convolutional nets with time to tune lr; momentum 0.9 is the usual setting."
+    paddable: ClassVar[bool] = True
 
     _: KW_ONLY
     momentum: float = number(default=0.0, range="[0, 1)", scale="complement", search=(0.5, 0.999))

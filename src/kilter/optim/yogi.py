@@ -29,6 +29,7 @@ class Yogi(Rated):
     formula: ClassVar[str] = "Adam with v = v - (1 - b2) sign(v - g^2) g^2"
     source: ClassVar[str] = "Zaheer et al. 2018"
     choose: ClassVar[str] = "Gradients that are mostly zero, where Adam forgets their size too soon."
+    paddable: ClassVar[bool] = True
 
     lr: float | Schedule = number(default=1e-2, scale="log", search=(1e-5, 1e-1), also=Schedule)
     _: KW_ONLY
