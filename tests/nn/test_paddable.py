@@ -45,7 +45,9 @@ every = pytest.mark.parametrize("name", CASES)
 def _names_without_sizes(monkeypatch):
     """Layers in a chain draw by names that tell their sizes; here the small and the wide one shall draw alike."""
     named = Names.__call__
-    monkeypatch.setattr(Names, "__call__", lambda names, layer, shape: named(names, nn.Dropout(), (type(layer).__name__,)))
+    monkeypatch.setattr(
+        Names, "__call__", lambda names, layer, shape: named(names, nn.Dropout(), (type(layer).__name__,))
+    )
 
 
 def padded(tree, like):
@@ -143,4 +145,3 @@ def test_the_start_is_a_corner_too(name):
         np.testing.assert_allclose(one, other * ratio, rtol=1e-4, atol=1e-6)
 
     jax.tree.map(in_units, ours, theirs)
-

@@ -32,7 +32,7 @@ class Layer(Listed, abstract=True):
         paddable: whether features put behind the others, with parameters of zero for them, change nothing for these:
             outputs, gradients, state and what is drawn, at the start and with a key. What it gives for padded features,
             and the gradients of their parameters, mean nothing. `kilter.core.padding.paddable` asks all layers inside;
-            layers that hold others name keys after sizes, so they draw the same by `kilter.nn.renamed` alone.
+            layers that hold others name keys after sizes, which `kilter.nn.molded` therefore takes as numbers.
     """
 
     home: ClassVar[str] = "nn"
