@@ -96,5 +96,13 @@ def _trained(group: Group, data: Dataset, seeds: tuple[int, ...], members: Membe
 def _ended(ask: Ask, runs: tuple[Run, ...], members: tuple[Paused, ...], epochs: int, seconds: float) -> Ended:
     scores = tuple(run.score for run in runs)
     worst = next((run.outcome for run in runs if run.outcome is Outcome.DIVERGED), runs[0].outcome)
-    trial = Trial(ask.id, ask.point, epochs, ask.parent, scores, str(worst), seconds)
+    latest = tuple(_latest(run) for run in runs)
+    kept = tuple(run.epoch for run in runs)
+    trial = Trial(ask.id, ask.point, epochs, ask.parent, scores, str(worst), seconds, latest, kept)
     return Ended(trial, runs if trial.ok else (), members if trial.ok else ())
+
+
+def _latest(run: Run) -> float:
+    """The score of the last epoch that was run."""
+    line = run.history[f"val_{run.metric.key}"]
+    return float(line[-1]) if len(line) else run.score

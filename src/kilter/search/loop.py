@@ -14,7 +14,7 @@ from kilter.search.gate import Gate
 from kilter.search.progress import SearchLine
 from kilter.search.space import Space
 from kilter.search.storage import Storage, identity, known, settings
-from kilter.search.strategies import PBT, TPE, Sobol, Strategy
+from kilter.search.strategies import TPE, Sobol, Strategy
 from kilter.search.strategies.state import Ask
 from kilter.search.study import Study
 from kilter.search.to_optuna import Mirror
@@ -44,14 +44,16 @@ def search(
     """Search a space of recipes for the one that scores best on the validation rows.
 
     Trials of one structure train side by side in one compiled program. Strategies that train trials on, such as
-    `strategies.Hyperband`, take them from one fleet into the next with all that they have; nothing begins anew. A trial
-    that cannot be built or that diverges is recorded with the reason, and the search goes on. Ctrl-C ends it after the
-    trials in flight and returns the study so far.
+    `strategies.Hyperband`, take them from one fleet into the next with all that they have; nothing begins anew.
+    `strategies.PBT` copies and changes them on the way: what it finds is a schedule, `Study.lineage`. A trial that cannot
+    be built or that diverges is recorded with the reason, and the search goes on. Ctrl-C ends it after the trials in flight
+    and returns the study so far.
 
     Args:
         space: a recipe with distributions in it, such as `kilter.space` makes; its metric decides, in its direction.
         data: with validation rows, made by `kilter.data`.
-        trials: most asks of the strategy; one that is trained on counts anew.
+        trials: most asks of the strategy; one that is trained on counts anew: `strategies.PBT` needs
+            population times epochs / every.
         strategy: one of `kilter.strategies`; left open, that of the study in ``storage``, else `strategies.TPE`, below 30
             trials `strategies.Sobol`. Its epochs, where it has any, replace those of the recipe.
         seeds: of each trial, a number of them or the seeds themselves; its score is the mean.
@@ -153,10 +155,8 @@ def _begun(recipe: Recipe, data: Dataset, strategy: Strategy, seeds: tuple[int, 
         raise InputError("metric: a search needs one metric that decides, not a distribution of them")
     if not isinstance(strategy, Strategy):
         raise InputError(f"strategy must be one of kl.strategies, such as kl.strategies.TPE(), got {strategy!r}")
-    if isinstance(strategy, PBT):
-        raise InputError(
-            "strategy: kl.search cannot change values of networks in training, as PBT does; take Hyperband"
-        )
+    if strategy.latest and recipe.stopping is not None:
+        raise InputError(f"stopping: {strategy!r} itself decides who goes on; search recipe.replace(stopping=None)")
     if hasattr(strategy, "epochs"):
         space, strategy = _over_epochs(space, strategy)
     metric = deciding_metric(recipe, data)

@@ -22,6 +22,7 @@ class Strategy(Listed, abstract=True):
     Class attributes:
         formula: what it asks for.
         batch: trials that are best asked for at once: they train side by side, but none learns from the others.
+        latest: whether scores are those of the last epoch, which tell how good a network is now, rather than of its best.
 
     >>> from kilter.search.dimension import Dimension
     >>> from kilter.search.strategies import Random
@@ -34,6 +35,7 @@ class Strategy(Listed, abstract=True):
 
     home: ClassVar[str] = "kl.strategies"
     batch: ClassVar[int] = 64
+    latest: ClassVar[bool] = False
 
     def next(self, state: State) -> Ask | None:
         """The next trial, or ``None``: more must be told first or, where no trial is out, the search is over."""
@@ -65,6 +67,10 @@ class Strategy(Listed, abstract=True):
         if len(asks) != len(scores):
             raise InputError(f"a score a trial is needed, got {len(scores)} for {len(asks)} trials")
         return state.told({ask.id: score for ask, score in zip(asks, scores, strict=True)})
+
+    def resumable(self, state: State) -> set[int]:
+        """Trials that later asks may name as their parent, told or not; those of asks that are out need not be in it."""
+        return set(range(len(state.asks))) - {ask.parent for ask in state.asks}
 
     def over(self, epochs: int) -> Self:
         """A copy whose ``epochs``, where it has any and they were left open, are those of a recipe."""
