@@ -7,7 +7,7 @@ import pytest
 import kilter as kl
 from kilter import losses, nn, optim, strategies
 from kilter.core.errors import InputError
-from kilter.search import confirm, importance, lineage
+from kilter.search import confirm, importance, lineage, standings
 from kilter.search.trial import Trial
 from kilter.train.fleet import Fleet
 
@@ -130,7 +130,7 @@ def trial(id, parent, epochs, score, kept):
     ],
 )
 def test_each_network_is_listed_once(trials, listed):
-    found = lineage.distinct(trials, {each.id: each.score for each in trials})
+    found = standings.distinct(trials, {each.id: (each.score,) for each in trials})
     assert sorted(each.id for each in found) == listed
 
 

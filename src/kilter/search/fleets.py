@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 
+from kilter.core import trees
 from kilter.core.errors import InputError
 from kilter.data.dataset import Dataset
 from kilter.search.gate import Gate
@@ -98,7 +99,8 @@ def _ended(ask: Ask, runs: tuple[Run, ...], members: tuple[Paused, ...], epochs:
     worst = next((run.outcome for run in runs if run.outcome is Outcome.DIVERGED), runs[0].outcome)
     latest = tuple(_latest(run) for run in runs)
     kept = tuple(run.epoch for run in runs)
-    trial = Trial(ask.id, ask.point, epochs, ask.parent, scores, str(worst), seconds, latest, kept)
+    size = trees.size(runs[0].params)
+    trial = Trial(ask.id, ask.point, epochs, ask.parent, scores, str(worst), seconds, latest, kept, size)
     return Ended(trial, runs if trial.ok else (), members if trial.ok else ())
 
 

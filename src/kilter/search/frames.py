@@ -4,16 +4,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kilter.search.dimension import Dimension
+from kilter.search.objectives import Objectives
 from kilter.search.strategies.state import Ask
 from kilter.search.trial import Trial
 
+_ALWAYS = ("score", "outcome", "seconds", "epochs")
 
-def of_trials(trials: Sequence[Trial], dimensions: Sequence[Dimension]) -> Any:
-    """A row a trial: hyper-parameters by path, score, outcome, seconds and epochs."""
+
+def of_trials(trials: Sequence[Trial], dimensions: Sequence[Dimension], objectives: Objectives) -> Any:
+    """A row a trial: hyper-parameters by path, score and other objectives, outcome, seconds and epochs."""
     import pandas as pd
 
     columns = {each.name: [trial.point.get(each.name) for trial in trials] for each in dimensions}
-    columns |= {name: [getattr(trial, name) for trial in trials] for name in ("score", "outcome", "seconds", "epochs")}
+    others = [name for name in objectives if name not in _ALWAYS]
+    columns |= {name: [getattr(trial, name) for trial in trials] for name in ("score", *others, *_ALWAYS[1:])}
     return pd.DataFrame(columns, index=pd.Index([trial.id for trial in trials], name="trial"))
 
 

@@ -1,12 +1,11 @@
-"""Lineages: the trials that one network went through, each with values of its own; and which trials hold one network."""
+"""Lineages: the trials that one network went through, each with values of its own."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from kilter.data.dataset import Dataset
 from kilter.search.space import Space
 from kilter.search.strategies.state import Ask
-from kilter.search.trial import Trial
 from kilter.train.recipe import Recipe
 from kilter.train.run import Run
 
@@ -40,27 +39,3 @@ def rightful(run: Run, line: Sequence[Ask], space: Space, data: Dataset) -> Run:
 def _reading(recipe: Recipe) -> object:
     """All of a recipe that decides on what given weights predict."""
     return recipe.net, recipe.loss
-
-
-def distinct(trials: Iterable[Trial], scores: Mapping[int, float]) -> list[Trial]:
-    """Of trials that hold one network the longest; and none that did no worse when it was trained on.
-
-    A trial whose best epoch is one of its parent holds its parent's network, and so may several children of one parent.
-
-    Args:
-        trials: with a score, in the order of their numbers.
-        scores: of these by number, higher is better.
-    """
-    known = {trial.id: trial for trial in trials}
-    origin: dict[int, int] = {}
-    for trial in known.values():
-        parent = None if trial.parent is None else known.get(trial.parent)
-        same = parent is not None and max(trial.kept) <= parent.epochs
-        origin[trial.id] = origin[parent.id] if parent is not None and same else trial.id
-    onward = {
-        origin[trial.parent]
-        for trial in known.values()
-        if trial.parent in known and origin[trial.id] == trial.id and scores[trial.id] >= scores[trial.parent]
-    }
-    longest = {origin[trial.id]: trial for trial in sorted(known.values(), key=lambda each: (each.epochs, -each.id))}
-    return [trial for first, trial in longest.items() if first not in onward]

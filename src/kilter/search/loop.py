@@ -11,9 +11,10 @@ from kilter.core.errors import InputError
 from kilter.data.dataset import Dataset
 from kilter.search.fleets import grouped, trained
 from kilter.search.gate import Gate
+from kilter.search.objectives import Objectives, checked
 from kilter.search.progress import SearchLine
 from kilter.search.space import Space
-from kilter.search.storage import Storage, identity, known, settings
+from kilter.search.storage import Storage, known, settings
 from kilter.search.strategies import TPE, Sobol, Strategy
 from kilter.search.strategies.state import Ask
 from kilter.search.study import Study
@@ -32,6 +33,7 @@ def search(
     *,
     trials: int = 256,
     strategy: Strategy | None = None,
+    objectives: Sequence[str] = ("score",),
     seeds: int | Sequence[int] = 1,
     seed: int = 0,
     time_limit: float | None = None,
@@ -56,6 +58,10 @@ def search(
             population times epochs / every.
         strategy: one of `kilter.strategies`; left open, that of the study in ``storage``, else `strategies.TPE`, below 30
             trials `strategies.Sobol`. Its epochs, where it has any, replace those of the recipe.
+        objectives: ``"score"``, the deciding metric, and beside it ``"parameters"``, the fewer the better, ``"seconds"`` of
+            training, the less the better, or both. Strategies then put trials first that no other beats in all of them
+            (NSGA-II: Deb et al. 2002), and `Study.front` has these. Seconds are never the same twice, and neither is what
+            is asked for because of them.
         seeds: of each trial, a number of them or the seeds themselves; its score is the mean.
         seed: of the strategy.
         time_limit: seconds after which no more training begins.
@@ -68,6 +74,8 @@ def search(
 
     Raises:
         InputError: no distributions, no validation rows, settings out of range, another study in the folder.
+        FileError: the folder cannot be written, is corrupt, or another process searches in it; an Optuna storage that
+            cannot be reached.
 
     >>> import kilter as kl
     >>> from kilter import losses, nn, optim
@@ -81,24 +89,24 @@ def search(
     if time_limit is not None and not time_limit > 0:
         raise InputError(f"search(time_limit={time_limit!r}): time_limit must be above 0 seconds")
     strategy = _usual(storage, trials) if strategy is None else strategy
-    study = _begun(space, data, strategy, _seeds(seeds), seed, keep)
-    folder = None if storage is None else Storage(storage, identity(study, max_params))
-    if folder is not None:
-        study = folder.restored(study)
-        folder.write(study, trials)
-    mirror = Mirror.of(optuna, storage, study)
-
-    def note(study: Study) -> None:
+    study = _begun(space, data, strategy, _seeds(seeds), seed, keep, checked(objectives))
+    with Storage.held(storage, study, max_params) as folder:
         if folder is not None:
+            study = folder.restored(study)
             folder.write(study, trials)
-        if mirror is not None:
-            mirror.add(study.records)
-        line.advance(study)
+        mirror = Mirror.of(optuna, storage, study)
 
-    with interruptible() as stop, SearchLine(study, trials, progress) as line:
-        note(study)
-        deadline = None if time_limit is None else time.monotonic() + time_limit
-        return _searched(study, trials, max_params, note, stop, deadline)
+        def note(study: Study) -> None:
+            if folder is not None:
+                folder.write(study, trials)
+            if mirror is not None:
+                mirror.add(study.records)
+            line.advance(study)
+
+        with interruptible() as stop, SearchLine(study, trials, progress) as line:
+            note(study)
+            deadline = None if time_limit is None else time.monotonic() + time_limit
+            return _searched(study, trials, max_params, note, stop, deadline)
 
 
 def _searched(
@@ -144,7 +152,15 @@ def _usual(storage: str | Path | None, trials: int) -> Strategy:
     return TPE() if trials >= _MODELED else Sobol()
 
 
-def _begun(recipe: Recipe, data: Dataset, strategy: Strategy, seeds: tuple[int, ...], seed: int, keep: int) -> Study:
+def _begun(
+    recipe: Recipe,
+    data: Dataset,
+    strategy: Strategy,
+    seeds: tuple[int, ...],
+    seed: int,
+    keep: int,
+    objectives: Objectives,
+) -> Study:
     """The study before its first trial."""
     space = Space.of(recipe)
     if not isinstance(data, Dataset):
@@ -160,7 +176,8 @@ def _begun(recipe: Recipe, data: Dataset, strategy: Strategy, seeds: tuple[int, 
     if hasattr(strategy, "epochs"):
         space, strategy = _over_epochs(space, strategy)
     metric = deciding_metric(recipe, data)
-    return Study(space, data, strategy, seeds, metric, strategy.init(space.dimensions, seed), keep=keep)
+    state = strategy.init(space.dimensions, seed)
+    return Study(space, data, strategy, seeds, metric, state, keep=keep, objectives=objectives)
 
 
 def _over_epochs(space: Space, strategy: Any) -> tuple[Space, Strategy]:

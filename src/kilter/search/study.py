@@ -1,5 +1,6 @@
 """A study: the record of a search, with its best networks, and what can be asked of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -9,9 +10,10 @@ from kilter.core.errors import InputError
 from kilter.data.dataset import Dataset
 from kilter.ensembles import Ensemble, ensemble
 from kilter.metrics import Metric, describe, gain
-from kilter.search import confirm, frames, importance, lineage
+from kilter.search import confirm, frames, importance, lineage, objectives, standings
 from kilter.search.dimension import Point
 from kilter.search.fleets import Ended, Members
+from kilter.search.objectives import Objectives
 from kilter.search.space import Space
 from kilter.search.strategies import State, Strategy
 from kilter.search.trial import Trial
@@ -48,8 +50,9 @@ class Study:
         state: what the strategy has asked and been told.
         records: trials that have ended, by number.
         keep: number of best trials whose runs are kept.
-        runs: of these, one a seed, by the number of the trial.
+        runs: of these and, with several objectives, of those in `front`: one a seed, by the number of the trial.
         members: trials in mid-training, from which later ones may go on.
+        objectives: what is wanted, the score first of all: `best`, `ranked` and `ensemble` go by it alone.
     """
 
     space: Space
@@ -62,6 +65,7 @@ class Study:
     keep: int = 10
     runs: dict[int, tuple[Run, ...]] = field(default_factory=dict)
     members: Members = field(default_factory=dict)
+    objectives: Objectives = ("score",)
 
     def asking(self, state: State) -> "Study":
         """A copy whose strategy has asked for more."""
@@ -81,7 +85,7 @@ class Study:
         wanted |= {ask.parent for ask, score in zip(state.asks, state.scores, strict=True) if score is None}
         return replace(
             study,
-            runs={trial.id: runs[trial.id] for trial in study.ranked[: self.keep] if trial.id in runs},
+            runs={id: runs[id] for id in study._keeping() if id in runs},
             members={id: held for id, held in members.items() if id in wanted},
         )
 
@@ -96,10 +100,18 @@ class Study:
         trial = replace(trial, seconds=seconds, scores=tuple(run.score for run in runs) or trial.scores)
         return replace(ended, trial=trial, runs=runs)
 
-    def _judged(self, trial: Trial) -> float:
-        """What the strategy is told: higher is better, NaN for a trial that failed."""
-        score = trial.last if trial.ok and self.strategy.latest else trial.score
-        return gain(self.metric, score)
+    def _keeping(self) -> list[int]:
+        """Trials whose runs are kept."""
+        best = [trial.id for trial in self.ranked[: self.keep]]
+        if len(self.objectives) == 1:
+            return best
+        front = standings.front(self.records, self.objectives, self.metric)
+        return list(dict.fromkeys(best + [trial.id for trial in front]))
+
+    def _judged(self, trial: Trial) -> tuple[float, ...]:
+        """What the strategy is told, one number an objective: higher is better, infinite for a trial that failed."""
+        now = replace(trial, scores=trial.latest) if trial.ok and self.strategy.latest else trial
+        return objectives.gains(now, self.objectives, self.metric)
 
     @property
     def ranked(self) -> list[Trial]:
@@ -107,13 +119,11 @@ class Study:
 
         Copies that never got better than what they were copied from hold one network, and are listed once.
         """
-        scores = {trial.id: gain(self.metric, trial.score) for trial in self.records if trial.ok}
-        listed = lineage.distinct([trial for trial in self.records if trial.ok], scores)
-        return sorted(listed, key=lambda trial: (-scores[trial.id], trial.id))
+        return standings.ranked(self.records, self.metric)
 
     @property
     def best(self) -> Best:
-        """The trial with the best score.
+        """The trial with the best score, whatever the other objectives; `front` has what they cost.
 
         Raises:
             InputError: no trial has a score.
@@ -124,16 +134,29 @@ class Study:
 
     @property
     def trials(self) -> Any:
-        """A pandas frame, a row a trial: hyper-parameters by path, score, outcome, seconds and epochs.
+        """A pandas frame, a row a trial: hyper-parameters by path, score, outcome, seconds and epochs, other objectives.
 
         A trial that went on from another is a row of its own: hyper-parameters are those that it went on with; score,
         seconds and epochs are of all the way.
         """
-        return frames.of_trials(self.records, self.space.dimensions)
+        return self._frame(self.records)
 
     def leaderboard(self, k: int = 10) -> Any:
         """The rows of `trials` of the ``k`` best, best first, each network once."""
-        return frames.of_trials(self.ranked[:k], self.space.dimensions)
+        return self._frame(self.ranked[:k])
+
+    @property
+    def front(self) -> Any:
+        """The rows of `trials` that no other trial beats: none is as good in all `objectives` and better in one.
+
+        The best score first, so that every next row has less of it and, of two objectives, more of the other. The runs are
+        in `runs`. With one objective, the trials that share the best score.
+
+        Raises:
+            InputError: no trial has a score.
+        """
+        self._some()
+        return self._frame(standings.front(self.records, self.objectives, self.metric))
 
     def lineage(self, trial: int | None = None) -> Any:
         """The schedule that a trial was trained with: a pandas frame, a row for it and each of its parents, in time.
@@ -188,7 +211,8 @@ class Study:
         """
         chosen = [trial.id for trial in self._some()[:k] if trial.id in self.runs]
         if isinstance(k, bool) or not isinstance(k, int) or k < 1 or len(chosen) < k:
-            raise InputError(f"ensemble(k={k!r}): k must be from 1 to the {len(self.runs)} trials whose runs are kept")
+            kept = min(len(self.runs), self.keep)
+            raise InputError(f"ensemble(k={k!r}): k must be from 1 to the {kept} trials whose runs are kept")
         return ensemble([self._best_run(id) for id in chosen], self.data, **given)
 
     def confirm(self, *, seeds: int = 5, progress: bool | None = None) -> "confirm.Confirmation":
@@ -225,6 +249,9 @@ class Study:
             f"{head}\n  best {self.metric.key} {describe(best.score)}, trial {best.id}: {words(best.point)}\n"
             f"  middle {self.metric.key} {describe(np.median([trial.score for trial in scored]))}; {seconds:.1f} s"
         )
+
+    def _frame(self, trials: Sequence[Trial]) -> Any:
+        return frames.of_trials(trials, self.space.dimensions, self.objectives)
 
     def _trial(self, id: int) -> Trial:
         return next(trial for trial in self.records if trial.id == id)

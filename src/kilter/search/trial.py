@@ -23,6 +23,7 @@ class Trial:
         seconds: its share of the time that its fleet took, with those of its parents.
         latest: as scores, but at the last epoch.
         kept: the epochs whose weights are kept, counted from 1, one a seed.
+        parameters: of its network; 0 where none was built.
     """
 
     id: int
@@ -34,6 +35,7 @@ class Trial:
     seconds: float
     latest: tuple[float, ...] = ()
     kept: tuple[int, ...] = ()
+    parameters: int = 0
 
     @classmethod
     def failed(cls, ask: Ask, reason: str, seconds: float = 0.0) -> "Trial":

@@ -13,7 +13,8 @@ from kilter.search.strategies.state import Ask, State
 class Strategy(Listed, abstract=True):
     """Base of all strategies: values whose memory is a `State` outside of them. A member defines `next`.
 
-    Scores are higher-is-better numbers; NaN is a trial that failed. A trial may be a step of a longer one: an ask says up
+    Scores are higher-is-better numbers, or tuples of such where there are several objectives: strategies that go by
+    `State.ranked` need not know. NaN is a trial that failed. A trial may be a step of a longer one: an ask says up
     to which epoch to train, and with whose weights to begin. Simple strategies leave both open.
 
     The next ask depends on the record and the seed alone. So the same seed asks the same, a state read from JSON goes on as
@@ -58,7 +59,7 @@ class Strategy(Listed, abstract=True):
             state = state.asked(ask)
         return state, state.asks[before:]
 
-    def tell(self, state: State, asks: Sequence[Ask], scores: Sequence[float]) -> State:
+    def tell(self, state: State, asks: Sequence[Ask], scores: Sequence[float | Sequence[float]]) -> State:
         """Record the scores of trials that are out, in any order and number.
 
         Raises:
