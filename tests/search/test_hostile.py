@@ -4,6 +4,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 import optuna
 import pytest
@@ -86,7 +87,7 @@ def test_optuna_storages_that_cannot_be_reached_get_one_sentence(iris, url):
 def test_an_optuna_database_that_another_holds_gets_one_sentence(iris, tmp_path):
     url = f"sqlite:///{tmp_path / 'studies.db'}"
     search(iris, trials=1, optuna=url)
-    with sqlite3.connect(tmp_path / "studies.db") as held:
+    with closing(sqlite3.connect(tmp_path / "studies.db")) as held:
         held.execute("BEGIN EXCLUSIVE")
         with pytest.raises(FileError, match=r"cannot be used \(.*locked"):
             search(iris, optuna=f"{url}?timeout=0.1")

@@ -12,6 +12,8 @@ from kilter.search.trial import Trial
 from kilter.train.fleet import Fleet
 
 LR = "optimizer.lr"
+# Searches that are ended on purpose.
+pytestmark = pytest.mark.filterwarnings("ignore:search.trials=:kilter.DoubtWarning")
 
 
 def recipe(epochs=4, **given):
@@ -199,5 +201,20 @@ def test_what_no_population_can_train_is_refused(iris):
     fixed = recipe(optimizer=optim.SGD(0.1)).replace(net=net)
     with pytest.raises(InputError, match=r"none of \['net.layers\[0\].units'\] can change while a network trains"):
         search(iris, fixed)
-    with pytest.raises(InputError, match=r"stopping: .*search recipe\.replace"):
-        search(iris, recipe(stopping=kl.EarlyStopping(3)))
+
+
+def test_nothing_but_the_population_ends_a_member(iris):
+    stopping = kl.EarlyStopping(1, min_delta=9.0)  # would end all after one epoch
+    study = search(iris, recipe(stopping=stopping), trials=12)
+    assert study.space.recipe.stopping is None
+    assert study.trials["epochs"].tolist() == [1] * 6 + [2] * 6
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_population_that_would_end_half_trained_is_doubted(iris):
+    with pytest.warns(
+        kl.DoubtWarning, match=r"^search\(trials=6\): .* needs 24 trials and .* about epoch 1 of 4; give"
+    ):
+        search(iris, trials=6)
+    search(iris, trials=24, time_limit=1e-9)
+    assert [strategies.PBT(epochs, every=every).needed for epochs, every in ((20, 1), (20, 6), (1, 9))] == [320, 64, 16]

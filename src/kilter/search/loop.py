@@ -1,13 +1,14 @@
 """The search itself: the strategy asks, fleets train, the strategy is told."""
 
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from kilter.core.checks import check_seed
 from kilter.core.drawn import is_open
-from kilter.core.errors import InputError
+from kilter.core.errors import DoubtWarning, InputError
 from kilter.data.dataset import Dataset
 from kilter.search.fleets import grouped, trained
 from kilter.search.gate import Gate
@@ -15,7 +16,7 @@ from kilter.search.objectives import Objectives, checked
 from kilter.search.progress import SearchLine
 from kilter.search.space import Space
 from kilter.search.storage import Storage, known, settings
-from kilter.search.strategies import TPE, Sobol, Strategy
+from kilter.search.strategies import PBT, TPE, Sobol, Strategy
 from kilter.search.strategies.state import Ask
 from kilter.search.study import Study
 from kilter.search.to_optuna import Mirror
@@ -54,8 +55,8 @@ def search(
     Args:
         space: a recipe with distributions in it, such as `kilter.space` makes; its metric decides, in its direction.
         data: with validation rows, made by `kilter.data`.
-        trials: most asks of the strategy; one that is trained on counts anew: `strategies.PBT` needs
-            population times epochs / every.
+        trials: most asks of the strategy; one that is trained on counts anew. `strategies.PBT` ends before its last epoch
+            where there are fewer than `strategies.PBT.needed`, and a warning says so.
         strategy: one of `kilter.strategies`; left open, that of the study in ``storage``, else `strategies.TPE`, below 30
             trials `strategies.Sobol`. Its epochs, where it has any, replace those of the recipe.
         objectives: ``"score"``, the deciding metric, and beside it ``"parameters"``, the fewer the better, ``"seconds"`` of
@@ -90,6 +91,7 @@ def search(
         raise InputError(f"search(time_limit={time_limit!r}): time_limit must be above 0 seconds")
     strategy = _usual(storage, trials) if strategy is None else strategy
     study = _begun(space, data, strategy, _seeds(seeds), seed, keep, checked(objectives))
+    _doubt(study.strategy, trials)
     with Storage.held(storage, study, max_params) as folder:
         if folder is not None:
             study = folder.restored(study)
@@ -145,6 +147,18 @@ def _asked(study: Study, trials: int) -> tuple[Study, list[Ask]]:
     return study.asking(state), out
 
 
+def _doubt(strategy: Strategy, trials: int) -> None:
+    """Warn of a population that would end half trained."""
+    if isinstance(strategy, PBT) and trials < strategy.needed:
+        reached = max(1, strategy.every * (trials // strategy.population))
+        warnings.warn(
+            f"search(trials={trials}): {strategy!r} needs {strategy.needed} trials and will end after about epoch "
+            f"{reached} of {strategy.epochs}; give trials={strategy.needed}, or a longer every",
+            DoubtWarning,
+            stacklevel=3,
+        )
+
+
 def _usual(storage: str | Path | None, trials: int) -> Strategy:
     """The strategy where the user names none."""
     if storage is not None and known(storage):
@@ -171,8 +185,6 @@ def _begun(
         raise InputError("metric: a search needs one metric that decides, not a distribution of them")
     if not isinstance(strategy, Strategy):
         raise InputError(f"strategy must be one of kl.strategies, such as kl.strategies.TPE(), got {strategy!r}")
-    if strategy.latest and recipe.stopping is not None:
-        raise InputError(f"stopping: {strategy!r} itself decides who goes on; search recipe.replace(stopping=None)")
     if hasattr(strategy, "epochs"):
         space, strategy = _over_epochs(space, strategy)
     metric = deciding_metric(recipe, data)
@@ -181,12 +193,16 @@ def _begun(
 
 
 def _over_epochs(space: Space, strategy: Any) -> tuple[Space, Strategy]:
-    """Space and strategy with the same epochs: the strategy's own, or those of the recipe where it leaves them open."""
+    """Space and strategy with the same epochs: the strategy's own, or those of the recipe where it leaves them open.
+
+    Where the latest epoch decides who goes on, nothing else may: a member that has stopped could not be changed any more.
+    """
     recipe = space.recipe
     if is_open(recipe.epochs):
         raise InputError(f"strategy: {strategy!r} decides on the epochs itself; the space must leave them as a number")
     strategy = strategy.over(recipe.epochs)
-    return Space.of(recipe.replace(epochs=strategy.epochs)), strategy
+    stopping = None if strategy.latest else recipe.stopping
+    return Space.of(recipe.replace(epochs=strategy.epochs, stopping=stopping)), strategy
 
 
 def _seeds(seeds: Any) -> tuple[int, ...]:

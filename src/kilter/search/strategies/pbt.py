@@ -23,8 +23,9 @@ class PBT(Strategy):
 
     What is found is a schedule: the values of a trial and of its parents, which `Study.lineage` shows. Who is best is
     decided by the last epoch, not by the best one so far, which a copy would have from its parent. The search is over after
-    ``epochs``, that is after population times epochs / every trials. Schedules in the recipe span all epochs; changed
-    numbers change the rest of them. All members begin with the weights of the trial's seed and see the same order of rows.
+    ``epochs``, that is after `needed` trials; the recipe's ``stopping`` is left out. Schedules in the recipe span all
+    epochs; changed numbers change the rest of them. All members begin with the weights of the trial's seed and see the same
+    order of rows.
 
     Args:
         epochs: of a member; left open, those of the recipe.
@@ -59,6 +60,15 @@ class PBT(Strategy):
                 "such as the learning rate into the space, or take another strategy"
             )
         return super().init(dimensions, seed)
+
+    @property
+    def needed(self) -> int:
+        """Trials of the whole search: population ceil(epochs / every).
+
+        >>> PBT(20, every=5).needed
+        64
+        """
+        return self.population * -(-(self.epochs or 0) // self.every)
 
     def resumable(self, state: State) -> set[int]:
         """The generation that the next one is being made of, and what there is of that; each may have many children."""
