@@ -105,10 +105,14 @@ def test_a_search_keeps_its_best_run_and_goes_on(kilter, table, tmp_path):
         ["--seed", 4, "--storage", "study", "--space", "space.json"],
         ["--strategy", "none"],
         ["--resume", "no"],
+        ["--objective", "size"],
     ):
         code, _, err = kilter(*search, 5, *more)
         assert (code, len(err.splitlines())) == (2, 1)
     assert kilter(*search, 5, "--resume", "study", "--strategy", "tpe")[0] == 2
+    assert kilter(*search, 5, "--resume", "study", "--objective", "parameters")[0] == 2
+    code, out, _ = kilter(*search, 2, "--space", "space.json", "--objective", "parameters")
+    assert (code, "parameters" in out) == (0, True)
 
 
 def test_predictions_go_to_standard_output_without_a_file(kilter, table):

@@ -111,6 +111,9 @@ def search(
         float | None, typer.Option("--time", help="Minutes after which no more training begins.")
     ] = None,
     strategy: Annotated[str | None, typer.Option(help=f"One of {', '.join(_STRATEGIES)}.", show_default="tpe")] = None,
+    objective: Annotated[
+        list[str] | None, typer.Option(help="What is wanted beside the score: parameters or seconds; may be repeated.")
+    ] = None,
     storage: Annotated[Path | None, typer.Option(help="Folder to keep the study in, to go on with later.")] = None,
     space: Annotated[Path | None, typer.Option(help="JSON file of a recipe with distributions to search.")] = None,
     resume: Annotated[Path | None, typer.Option(help="Folder of a study to go on with, in its space.")] = None,
@@ -121,9 +124,12 @@ def search(
     """Search for the network that predicts a table best, and keep it."""
     folder = _folder(table, out_dir)
     store.check_free(folder)
-    if resume is not None and (storage, space, strategy) != (None, None, None):
-        raise kl.InputError("--resume goes on as the study began; leave out --storage, --space and --strategy")
-    given = {"strategy": _strategy(strategy), "seed": seed, "trials": 64} if resume is None else settings(resume)
+    if resume is not None and (storage, space, strategy, objective) != (None, None, None, None):
+        raise kl.InputError(
+            "--resume goes on as the study began; leave out --storage, --space, --strategy and --objective"
+        )
+    fresh = {"strategy": _strategy(strategy), "seed": seed, "trials": 64, "objectives": ("score", *(objective or ()))}
+    given = fresh if resume is None else settings(resume)
     data = _data(table, target, validation, test, given["seed"])
     if resume is None:
         given |= {"space": kl.recipes.opened(data) if space is None else _recipe(space), "storage": storage}
@@ -132,7 +138,7 @@ def search(
     study = kl.search(data=data, time_limit=None if minutes is None else 60 * minutes, **given)
     best = study.best
     out.print(repr(study), markup=False)
-    out.print(study.leaderboard(5).to_string(), markup=False)
+    out.print((study.leaderboard(5) if len(study.objectives) == 1 else study.front).to_string(), markup=False)
     if len(study.ranked) >= LEAST:
         out.print(study.importance().to_string(float_format="{:.2f}".format), markup=False)
     best.run.save(folder)

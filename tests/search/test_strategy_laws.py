@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 from driving import MIXED, bowl, scores, through
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from kilter import strategies
@@ -94,6 +94,20 @@ def test_parents_are_told_and_keep_what_needs_a_new_network(strategy):
                 assert ask.point.get(dimension.name) == parent.point.get(dimension.name)
 
 
+@pytest.mark.parametrize("strategy", [s for s in EACH if type(s) is not GP], ids=lambda s: type(s).__name__)
+def test_parents_are_among_those_that_were_said_to_be_resumable(strategy):
+    state = strategy.init(MIXED, 8)
+    kept = set()
+    for _ in range(6):
+        before = len(state.asks)
+        state, asks = strategy.ask(state, 4)
+        assert {ask.parent for ask in asks} - {None} <= kept
+        # What was let go once is never wanted again.
+        kept = (kept | set(range(before, len(state.asks)))) & (strategy.resumable(state) | {ask.parent for ask in asks})
+        state = strategy.tell(state, asks, scores(asks))
+        kept &= strategy.resumable(state)
+
+
 @ALL
 @pytest.mark.parametrize("failing", [1.0, 0.5])
 def test_trials_that_fail_are_borne(strategy, failing):
@@ -151,6 +165,7 @@ def spaces(draw):
 @given(spaces(), st.integers(0, 2**32 - 1))
 @settings(max_examples=12, deadline=None)
 def test_points_of_any_space_are_legal(strategy, dimensions, seed):
+    assume(type(strategy) is not PBT or any(each.leaf for each in dimensions))
     state = through(strategy, strategy.init(dimensions, seed), [4, 4], lambda point: float(len(str(point))))
     assert state.asks
     for ask in state.asks:

@@ -276,7 +276,6 @@ def test_trials_land_in_optuna_too(iris, tmp_path):
         ({"time_limit": 0}, "time_limit must be above 0"),
         ({"max_params": 0}, "max_params must be"),
         ({"strategy": "tpe"}, "strategy must be one of kl.strategies"),
-        ({"strategy": strategies.PBT()}, "as PBT does"),
         ({"optuna": 3}, "URL of a storage"),
     ],
 )
@@ -325,19 +324,19 @@ jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 sys.path.insert(0, sys.argv[2])
 import kilter as kl
 from test_study import SPACE, search
-from kilter.search.strategies import SuccessiveHalving
-import kilter.search.strategies.strategy as base
-study = search(kl.data.iris(), SPACE, trials=9, strategy=SuccessiveHalving(4, 1, 2), storage=sys.argv[1])
+study = search(kl.data.iris(), SPACE, trials=12, strategy=eval(sys.argv[4], {"kl": kl}), storage=sys.argv[1])
 """
 
 
 @pytest.mark.slow
-def test_a_process_that_is_killed_at_any_time_loses_no_law(iris, tmp_path):
-    strategy = strategies.SuccessiveHalving(4, 1, 2)
-    whole = search(iris, SPACE, trials=9, strategy=strategy)
+@pytest.mark.parametrize(
+    "strategy", [strategies.SuccessiveHalving(4, 1, 2), strategies.PBT(4, 3, share=0.4)], ids=lambda s: type(s).__name__
+)
+def test_a_process_that_is_killed_at_any_time_loses_no_law(iris, tmp_path, strategy):
+    whole = search(iris, SPACE, trials=12, strategy=strategy)
     folder = tmp_path / "study"
     command = [sys.executable, "-c", SCRIPT, str(folder), str(Path(__file__).parent)]
-    command.append(str(Path(__file__).parents[2] / ".cache" / "xla"))
+    command += [str(Path(__file__).parents[2] / ".cache" / "xla"), repr(strategy)]
     for extra in np.random.default_rng(0).uniform(0.0, 1.5, 3):
         process = subprocess.Popen(command)
         while process.poll() is None and not (folder / "study.json").exists():
@@ -345,7 +344,7 @@ def test_a_process_that_is_killed_at_any_time_loses_no_law(iris, tmp_path):
         time.sleep(extra)
         process.kill()
         process.wait()
-    assert same_trials(search(iris, SPACE, trials=9, strategy=strategy, storage=folder), whole)
+    assert same_trials(search(iris, SPACE, trials=12, strategy=strategy, storage=folder), whole)
 
 
 def test_the_function_and_the_package_share_a_name():

@@ -1,5 +1,6 @@
 """Winner against runner-up on fresh seeds: the best of many trials was partly lucky, and this says how much."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,8 +9,15 @@ import numpy as np
 from kilter.core.errors import InputError
 from kilter.data.dataset import Dataset
 from kilter.metrics import Metric, describe, gain
+from kilter.search import lineage
+from kilter.search.space import Space
+from kilter.search.strategies.state import Ask
 from kilter.search.trial import Trial
-from kilter.train import Recipe, train_fleet
+from kilter.train import Recipe, Run, train_fleet
+from kilter.train.fleet import Task
+from kilter.train.interrupt import interruptible
+from kilter.train.launch import fleets
+from kilter.train.paused import Paused
 
 Array = np.ndarray[Any, Any]
 
@@ -20,7 +28,7 @@ class Confirmation:
 
     Attributes:
         metric: that decides.
-        recipes: of winner and runner-up of the search.
+        recipes: of winner and runner-up of the search; of a schedule the one that it ends with.
         searched: their scores in the search.
         scores: on the fresh seeds, ``(2, seeds)``; NaN for runs that diverged.
     """
@@ -70,8 +78,12 @@ class Confirmation:
         return f"Confirmation({self.metric.key}):\n  " + "\n  ".join(lines)
 
 
+Line = Sequence[Ask]
+
+
 def confirmed(
-    recipes: tuple[Recipe, Recipe],
+    space: Space,
+    lines: tuple[Line, Line],
     trials: tuple[Trial, Trial],
     data: Dataset,
     metric: Metric,
@@ -83,9 +95,27 @@ def confirmed(
     if isinstance(count, bool) or not isinstance(count, int) or count < 2:
         raise InputError(f"confirm(seeds={count!r}): seeds must be a whole number of at least 2")
     fresh = [seed for seed in range(count + len(used)) if seed not in used][:count]
-    runs = train_fleet(recipes, data, seeds=fresh, progress=progress)
+    recipes = space.build(lines[0][-1].point), space.build(lines[1][-1].point)
+    if all(map(lineage.steady, lines)):
+        runs = train_fleet(recipes, data, seeds=fresh, progress=progress)
+    else:
+        runs = [run for line in lines for run in _along(line, space, data, tuple(fresh), progress)]
     scores = np.array([run.score for run in runs]).reshape(2, count)
     return Confirmation(metric, recipes, (trials[0].score, trials[1].score), scores)
+
+
+def _along(line: Line, space: Space, data: Dataset, seeds: tuple[int, ...], progress: bool | None) -> list[Run]:
+    """Train one schedule from fresh weights."""
+    runs: list[Run] = []
+    members: list[Paused] = []
+    with interruptible() as stop:
+        for ask, until in zip(line, [*(ask.epochs for ask in line[:-1]), None], strict=True):
+            task = Task([(space.build(ask.point), seed) for seed in seeds], data, until=until, paused=members)
+            trained = [(fleet.run(progress, stop), fleet.paused()) for _, fleet in fleets(task)]
+            runs, members = ([each for part in parts for each in part] for parts in zip(*trained, strict=True))
+            if stop.asked:
+                break
+    return [lineage.rightful(run, line, space, data) for run in runs]
 
 
 def _interval(values: Array) -> Array:

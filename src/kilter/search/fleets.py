@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 
+from kilter.core import trees
 from kilter.core.errors import InputError
 from kilter.data.dataset import Dataset
 from kilter.search.gate import Gate
@@ -128,6 +129,15 @@ def _ended(ask: Ask, gathered: _Gathered) -> Ended:
     members = tuple(gathered.paused[place] for place in sorted(gathered.paused))
     scores = tuple(run.score for run in runs)
     worst = next((run.outcome for run in runs if run.outcome is Outcome.DIVERGED), runs[0].outcome)
+    latest = tuple(_latest(run) for run in runs)
+    kept = tuple(run.epoch for run in runs)
     epochs = min(each for each in (ask.epochs, runs[0].recipe.epochs) if each is not None)
-    trial = Trial(ask.id, ask.point, epochs, ask.parent, scores, str(worst), gathered.seconds)
+    size, seconds = trees.size(runs[0].params), gathered.seconds
+    trial = Trial(ask.id, ask.point, epochs, ask.parent, scores, str(worst), seconds, latest, kept, size)
     return Ended(trial, runs if trial.ok else (), members if trial.ok else ())
+
+
+def _latest(run: Run) -> float:
+    """The score of the last epoch that was run."""
+    line = run.history[f"val_{run.metric.key}"]
+    return float(line[-1]) if len(line) else run.score

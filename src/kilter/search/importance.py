@@ -1,13 +1,34 @@
 """Which hyper-parameters matter: functional analysis of variance over the trees of a random forest."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
+from kilter.core.errors import InputError
+from kilter.metrics import Metric, gain
+from kilter.search.space import Space
+from kilter.search.trial import Trial
 
 Array = np.ndarray[Any, Any]
 
 # Trials below which a forest tells nothing.
 LEAST = 4
+
+
+def table(trials: Sequence[Trial], space: Space, metric: Metric, trees: int, seed: int) -> Any:
+    """What `Study.importance` returns, of the trials that have as many epochs behind them as most have."""
+    import pandas as pd
+
+    lengths = [trial.epochs for trial in trials]
+    alike = [trial for trial in trials if trial.epochs == max(sorted(lengths), key=lengths.count)]
+    if len(alike) < LEAST:
+        raise InputError(f"importance needs {LEAST} trials with a score after as many epochs, there are {len(alike)}")
+    scores = fenced(np.array([gain(metric, trial.score) for trial in alike]))
+    found = shares(space.encode([trial.point for trial in alike]), scores, trees, seed)
+    index = pd.Index([each.name for each in space.dimensions])
+    frame = pd.DataFrame({"importance": found.mean(0), "spread": found.std(0)}, index=index)
+    return frame.sort_values("importance", ascending=False, kind="stable")
 
 
 def fenced(scores: Array) -> Array:

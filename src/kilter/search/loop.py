@@ -1,19 +1,21 @@
 """The search itself: the strategy asks, fleets train, the strategy is told."""
 
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from kilter.core.checks import check_seed
 from kilter.core.drawn import is_open
-from kilter.core.errors import InputError
+from kilter.core.errors import DoubtWarning, InputError
 from kilter.data.dataset import Dataset
 from kilter.search.fleets import grouped, trained
 from kilter.search.gate import Gate
+from kilter.search.objectives import Objectives, checked
 from kilter.search.progress import SearchLine
 from kilter.search.space import Space
-from kilter.search.storage import Storage, identity, known, settings
+from kilter.search.storage import Storage, known, settings
 from kilter.search.strategies import PBT, TPE, Sobol, Strategy
 from kilter.search.strategies.state import Ask
 from kilter.search.study import Study
@@ -32,6 +34,7 @@ def search(
     *,
     trials: int = 256,
     strategy: Strategy | None = None,
+    objectives: Sequence[str] = ("score",),
     seeds: int | Sequence[int] = 1,
     seed: int = 0,
     time_limit: float | None = None,
@@ -44,16 +47,22 @@ def search(
     """Search a space of recipes for the one that scores best on the validation rows.
 
     Trials of one structure train side by side in one compiled program. Strategies that train trials on, such as
-    `strategies.Hyperband`, take them from one fleet into the next with all that they have; nothing begins anew. A trial
-    that cannot be built or that diverges is recorded with the reason, and the search goes on. Ctrl-C ends it after the
-    trials in flight and returns the study so far.
+    `strategies.Hyperband`, take them from one fleet into the next with all that they have; nothing begins anew.
+    `strategies.PBT` copies and changes them on the way: what it finds is a schedule, `Study.lineage`. A trial that cannot
+    be built or that diverges is recorded with the reason, and the search goes on. Ctrl-C ends it after the trials in flight
+    and returns the study so far.
 
     Args:
         space: a recipe with distributions in it, such as `kilter.space` makes; its metric decides, in its direction.
         data: with validation rows, made by `kilter.data`.
-        trials: most asks of the strategy; one that is trained on counts anew.
+        trials: most asks of the strategy; one that is trained on counts anew. `strategies.PBT` ends before its last epoch
+            where there are fewer than `strategies.PBT.needed`, and a warning says so.
         strategy: one of `kilter.strategies`; left open, that of the study in ``storage``, else `strategies.TPE`, below 30
             trials `strategies.Sobol`. Its epochs, where it has any, replace those of the recipe.
+        objectives: ``"score"``, the deciding metric, and beside it ``"parameters"``, the fewer the better, ``"seconds"`` of
+            training, the less the better, or both. Strategies then put trials first that no other beats in all of them
+            (NSGA-II: Deb et al. 2002), and `Study.front` has these. Seconds are never the same twice, and neither is what
+            is asked for because of them.
         seeds: of each trial, a number of them or the seeds themselves; its score is the mean.
         seed: of the strategy.
         time_limit: seconds after which no more training begins.
@@ -66,6 +75,8 @@ def search(
 
     Raises:
         InputError: no distributions, no validation rows, settings out of range, another study in the folder.
+        FileError: the folder cannot be written, is corrupt, or another process searches in it; an Optuna storage that
+            cannot be reached.
 
     >>> import kilter as kl
     >>> from kilter import losses, nn, optim
@@ -79,24 +90,25 @@ def search(
     if time_limit is not None and not time_limit > 0:
         raise InputError(f"search(time_limit={time_limit!r}): time_limit must be above 0 seconds")
     strategy = _usual(storage, trials) if strategy is None else strategy
-    study = _begun(space, data, strategy, _seeds(seeds), seed, keep)
-    folder = None if storage is None else Storage(storage, identity(study, max_params))
-    if folder is not None:
-        study = folder.restored(study)
-        folder.write(study, trials)
-    mirror = Mirror.of(optuna, storage, study)
-
-    def note(study: Study) -> None:
+    study = _begun(space, data, strategy, _seeds(seeds), seed, keep, checked(objectives))
+    _doubt(study.strategy, trials)
+    with Storage.held(storage, study, max_params) as folder:
         if folder is not None:
+            study = folder.restored(study)
             folder.write(study, trials)
-        if mirror is not None:
-            mirror.add(study.records)
-        line.advance(study)
+        mirror = Mirror.of(optuna, storage, study)
 
-    with interruptible() as stop, SearchLine(study, trials, progress) as line:
-        note(study)
-        deadline = None if time_limit is None else time.monotonic() + time_limit
-        return _searched(study, trials, max_params, note, stop, deadline)
+        def note(study: Study) -> None:
+            if folder is not None:
+                folder.write(study, trials)
+            if mirror is not None:
+                mirror.add(study.records)
+            line.advance(study)
+
+        with interruptible() as stop, SearchLine(study, trials, progress) as line:
+            note(study)
+            deadline = None if time_limit is None else time.monotonic() + time_limit
+            return _searched(study, trials, max_params, note, stop, deadline)
 
 
 def _searched(
@@ -140,6 +152,18 @@ def _asked(study: Study, trials: int) -> tuple[Study, list[Ask]]:
     return study.asking(state), out
 
 
+def _doubt(strategy: Strategy, trials: int) -> None:
+    """Warn of a population that would end half trained."""
+    if isinstance(strategy, PBT) and trials < strategy.needed:
+        reached = max(1, strategy.every * (trials // strategy.population))
+        warnings.warn(
+            f"search(trials={trials}): {strategy!r} needs {strategy.needed} trials and will end after about epoch "
+            f"{reached} of {strategy.epochs}; give trials={strategy.needed}, or a longer every",
+            DoubtWarning,
+            stacklevel=3,
+        )
+
+
 def _usual(storage: str | Path | None, trials: int) -> Strategy:
     """The strategy where the user names none."""
     if storage is not None and known(storage):
@@ -147,7 +171,15 @@ def _usual(storage: str | Path | None, trials: int) -> Strategy:
     return TPE() if trials >= _MODELED else Sobol()
 
 
-def _begun(recipe: Recipe, data: Dataset, strategy: Strategy, seeds: tuple[int, ...], seed: int, keep: int) -> Study:
+def _begun(
+    recipe: Recipe,
+    data: Dataset,
+    strategy: Strategy,
+    seeds: tuple[int, ...],
+    seed: int,
+    keep: int,
+    objectives: Objectives,
+) -> Study:
     """The study before its first trial."""
     space = Space.of(recipe)
     if not isinstance(data, Dataset):
@@ -158,23 +190,24 @@ def _begun(recipe: Recipe, data: Dataset, strategy: Strategy, seeds: tuple[int, 
         raise InputError("metric: a search needs one metric that decides, not a distribution of them")
     if not isinstance(strategy, Strategy):
         raise InputError(f"strategy must be one of kl.strategies, such as kl.strategies.TPE(), got {strategy!r}")
-    if isinstance(strategy, PBT):
-        raise InputError(
-            "strategy: kl.search cannot change values of networks in training, as PBT does; take Hyperband"
-        )
     if hasattr(strategy, "epochs"):
         space, strategy = _over_epochs(space, strategy)
     metric = deciding_metric(recipe, data)
-    return Study(space, data, strategy, seeds, metric, strategy.init(space.dimensions, seed), keep=keep)
+    state = strategy.init(space.dimensions, seed)
+    return Study(space, data, strategy, seeds, metric, state, keep=keep, objectives=objectives)
 
 
 def _over_epochs(space: Space, strategy: Any) -> tuple[Space, Strategy]:
-    """Space and strategy with the same epochs: the strategy's own, or those of the recipe where it leaves them open."""
+    """Space and strategy with the same epochs: the strategy's own, or those of the recipe where it leaves them open.
+
+    Where the latest epoch decides who goes on, nothing else may: a member that has stopped could not be changed any more.
+    """
     recipe = space.recipe
     if is_open(recipe.epochs):
         raise InputError(f"strategy: {strategy!r} decides on the epochs itself; the space must leave them as a number")
     strategy = strategy.over(recipe.epochs)
-    return Space.of(recipe.replace(epochs=strategy.epochs)), strategy
+    stopping = None if strategy.latest else recipe.stopping
+    return Space.of(recipe.replace(epochs=strategy.epochs, stopping=stopping)), strategy
 
 
 def _seeds(seeds: Any) -> tuple[int, ...]:

@@ -3,6 +3,8 @@
 import hashlib
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from safetensors.numpy import save as save_tensors
 from kilter.core import files
 from kilter.core.errors import FileError, InputError
 from kilter.data.dataset import Dataset
+from kilter.search.lock import alone
 from kilter.search.strategies import State, Strategy
 from kilter.search.study import Study
 from kilter.search.trial import Trial
@@ -22,7 +25,8 @@ from kilter.train.recipe import Recipe
 from kilter.train.store import load, parsed, without_nan
 
 VERSION = 1
-_STUDY, _RUNS, _MEMBERS = "study.json", "runs", "members"
+_STUDY, _RUNS, _MEMBERS, _LOCK = "study.json", "runs", "members", ".study.json.lock"
+_GIVEN = ("space", "data", "strategy", "seeds", "metric", "keep", "objectives")
 _WORDS = {
     "space": "another space",
     "data": "other data",
@@ -31,6 +35,7 @@ _WORDS = {
     "seed": "another seed",
     "max_params": "another max_params",
     "keep": "another keep",
+    "objectives": "other objectives",
 }
 
 
@@ -44,6 +49,7 @@ def identity(study: Study, max_params: int | None) -> dict[str, Any]:
         "seed": study.state.seed,
         "max_params": max_params,
         "keep": study.keep,
+        "objectives": list(study.objectives),
     }
 
 
@@ -67,6 +73,21 @@ class Storage:
         self.folder = Path(folder)
         self.identity = identity
         files.check_folder(self.folder, _is_study)
+
+    @classmethod
+    @contextmanager
+    def held(cls, folder: str | Path | None, study: Study, max_params: int | None) -> "Iterator[Storage | None]":
+        """The folder for a study, kept from other processes until the block ends; None where no folder is given.
+
+        Raises:
+            FileError: something else stands there, another search is at work in it, or it cannot be written.
+        """
+        if folder is None:
+            yield None
+            return
+        storage = cls(folder, identity(study, max_params))
+        with alone(storage.folder, _LOCK):
+            yield storage
 
     def restored(self, empty: Study) -> Study:
         """The study in the folder, or the empty one where there is none yet.
@@ -94,7 +115,7 @@ class Storage:
         }
         members = {int(id): tuple(self._member(name) for name in names) for id, names in facts["members"].items()}
         return Study(
-            **{name: getattr(empty, name) for name in ("space", "data", "strategy", "seeds", "metric", "keep")},
+            **{name: getattr(empty, name) for name in _GIVEN},
             state=State.from_json(json.dumps(facts["state"])),
             records=tuple(Trial.from_dict(entry) for entry in facts["trials"]),
             runs=runs,
@@ -158,7 +179,7 @@ def settings(folder: str | Path) -> dict[str, Any]:
             "strategy": Strategy.from_json(json.dumps(own["strategy"])),
             "trials": facts["trials_wanted"],
             "storage": folder,
-            **{name: own[name] for name in ("seeds", "seed", "max_params", "keep")},
+            **{name: own[name] for name in ("seeds", "seed", "max_params", "keep", "objectives")},
         }
     except (KeyError, TypeError, ValueError) as error:
         raise _corrupt(folder, _STUDY, error) from None

@@ -1,10 +1,12 @@
 """Trials of a study in an Optuna storage as well, for the tools that read such."""
 
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from kilter.core.errors import FileError, InputError
+from kilter.core.errors import DoubtWarning, FileError, InputError
+from kilter.search import objectives
 from kilter.search.dimension import Dimension
 from kilter.search.strategies.replay import quiet
 from kilter.search.study import Study
@@ -22,9 +24,11 @@ class Mirror:
         self._optuna, self._url = optuna, url
         self._dimensions = {each.name: _distribution(optuna, each) for each in study.space.dimensions}
         name = f"kilter {study.data.title} {study.strategy!r} seed {study.state.seed}"
-        direction = "maximize" if study.metric.higher_is_better else "minimize"
+        self._objectives = study.objectives
+        name += f" for {' and '.join(self._objectives)}" if len(self._objectives) > 1 else ""
+        directions = objectives.directions(self._objectives, study.metric)
         self._study = self._guarded(
-            lambda: optuna.create_study(storage=url, study_name=name, direction=direction, load_if_exists=True)
+            lambda: optuna.create_study(storage=url, study_name=name, directions=directions, load_if_exists=True)
         )
         told = self._guarded(lambda: self._study.get_trials(deepcopy=False))
         self._known = {trial.user_attrs.get(_ID) for trial in told}
@@ -51,17 +55,20 @@ class Mirror:
         return cls(url, study)
 
     def add(self, trials: Iterable[Trial]) -> None:
-        """Add the trials that are not there yet."""
-        fresh = [trial for trial in trials if trial.id not in self._known]
-        if fresh:
-            self._guarded(lambda: self._study.add_trials([self._trial(trial) for trial in fresh]))
-            self._known |= {trial.id for trial in fresh}
+        """Add the trials that are not there yet; where the storage fails now, warn, and try again in the next call."""
+        for trial in [trial for trial in trials if trial.id not in self._known]:
+            try:
+                self._guarded(lambda trial=trial: self._study.add_trial(self._trial(trial)))
+            except FileError as error:
+                warnings.warn(f"{error}; the search goes on and tries again", DoubtWarning, stacklevel=2)
+                return
+            self._known.add(trial.id)
 
     def _trial(self, trial: Trial) -> Any:
         states = self._optuna.trial.TrialState
         return self._optuna.trial.create_trial(
             state=states.COMPLETE if trial.ok else states.FAIL,
-            value=trial.score if trial.ok else None,
+            values=objectives.values(trial, self._objectives) if trial.ok else None,
             params=trial.point,
             distributions={name: self._dimensions[name] for name in trial.point},
             user_attrs={_ID: trial.id, "outcome": trial.outcome, "epochs": trial.epochs},

@@ -17,9 +17,13 @@ class Trial:
         point: what was tried, by name of the dimension.
         epochs: epochs behind it, with those of its parents.
         parent: the trial that it went on from, or None.
-        scores: of the deciding metric on the validation rows, one a seed; empty where nothing was trained.
+        scores: of the deciding metric on the validation rows, at the best epoch, one a seed; empty where nothing was
+            trained.
         outcome: how it ended; for one that failed, why.
-        seconds: its share of the time that its fleet took.
+        seconds: its share of the time that its fleet took, with those of its parents.
+        latest: as scores, but at the last epoch.
+        kept: the epochs whose weights are kept, counted from 1, one a seed.
+        parameters: of its network; 0 where none was built.
     """
 
     id: int
@@ -29,6 +33,9 @@ class Trial:
     scores: tuple[float, ...]
     outcome: str
     seconds: float
+    latest: tuple[float, ...] = ()
+    kept: tuple[int, ...] = ()
+    parameters: int = 0
 
     @classmethod
     def failed(cls, ask: Ask, reason: str, seconds: float = 0.0) -> "Trial":
@@ -38,7 +45,12 @@ class Trial:
     @property
     def score(self) -> float:
         """Mean over the seeds; NaN for a trial that failed."""
-        return sum(self.scores) / len(self.scores) if self.scores else math.nan
+        return _mean(self.scores)
+
+    @property
+    def last(self) -> float:
+        """Mean over the seeds at the last epoch, as good as the networks are now; NaN for a trial that failed."""
+        return _mean(self.latest)
 
     @property
     def ok(self) -> bool:
@@ -53,5 +65,10 @@ class Trial:
     def from_dict(cls, entry: dict[str, Any]) -> "Trial":
         """Read a trial from plain data."""
         given: dict[str, Any] = {each.name: entry[each.name] for each in fields(cls)}
-        given["scores"] = tuple(math.nan if score is None else score for score in entry["scores"])
+        for name in ("scores", "latest", "kept"):
+            given[name] = tuple(math.nan if value is None else value for value in entry[name])
         return cls(**given)
+
+
+def _mean(scores: tuple[float, ...]) -> float:
+    return sum(scores) / len(scores) if scores else math.nan

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from kilter.core.errors import InputError
 from kilter.core.specs import number, option
 from kilter.search.dimension import Dimension, Point
 from kilter.search.strategies.state import Ask, State
@@ -20,7 +21,11 @@ class PBT(Strategy):
     leaves (explore): with probability ``resample`` a value is drawn anew, otherwise it is multiplied by ``factor`` or its
     inverse (a decay: one minus it), at least to the next whole number or option. All others go on as they were.
 
-    What is found is a schedule: the values of a trial and of its parents. The search is over after ``epochs``.
+    What is found is a schedule: the values of a trial and of its parents, which `Study.lineage` shows. Who is best is
+    decided by the last epoch, not by the best one so far, which a copy would have from its parent. The search is over after
+    ``epochs``, that is after `needed` trials; the recipe's ``stopping`` is left out. Schedules in the recipe span all
+    epochs; changed numbers change the rest of them. All members begin with the weights of the trial's seed and see the same
+    order of rows.
 
     Args:
         epochs: of a member; left open, those of the recipe.
@@ -29,11 +34,16 @@ class PBT(Strategy):
         share: of the population that is replaced, and that is copied.
         factor: of a change.
         resample: probability of drawing anew.
+
+    Raises:
+        InputError: from ``init``, no dimension is a leaf.
     """
 
     formula: ClassVar[str] = "worst share: weights of a best one, its leaves times factor or 1 / factor, or drawn anew"
     source: ClassVar[str] = "Jaderberg et al. 2017, section 3 and appendix A (truncation selection)"
     choose: ClassVar[str] = "Where the best value changes in the course of training, as with learning rates."
+
+    latest: ClassVar[bool] = True
 
     epochs: int | None = option(default=None, kinds=int, range="[1, inf)", optional=True)
     population: int = option(default=16, kinds=int, range="[2, inf)")
@@ -42,6 +52,27 @@ class PBT(Strategy):
     share: float = number(default=0.2, range="(0, 0.5]")
     factor: float = number(default=1.2, range="(1, inf)")
     resample: float = number(default=0.25, range="[0, 1]")
+
+    def init(self, dimensions: Sequence[Dimension], seed: int = 0) -> State:
+        if not any(each.leaf for each in dimensions):
+            raise InputError(
+                f"{self!r}: none of {[each.name for each in dimensions]} can change while a network trains; put a number "
+                "such as the learning rate into the space, or take another strategy"
+            )
+        return super().init(dimensions, seed)
+
+    @property
+    def needed(self) -> int:
+        """Trials of the whole search: population ceil(epochs / every).
+
+        >>> PBT(20, every=5).needed
+        64
+        """
+        return self.population * -(-(self.epochs or 0) // self.every)
+
+    def resumable(self, state: State) -> set[int]:
+        """The generation that the next one is being made of, and what there is of that; each may have many children."""
+        return set(range(max(len(state.asks) // self.population - 1, 0) * self.population, len(state.asks)))
 
     def next(self, state: State) -> Ask | None:
         generation, member = divmod(len(state.asks), self.population)

@@ -1,6 +1,5 @@
 """Optuna's samplers as strategies: the record is replayed into a study in memory, which is then asked."""
 
-import math
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ class Replayed(Strategy, abstract=True):
 
     Optuna sees a continuous range as the unit interval, so that all scales are Kilter's, ordered options as whole numbers,
     and others as categories. Trials that are out are shown as running, so that a batch does not ask the same twice (the
-    constant liar); failed ones with the lowest score told, so that their neighborhood is avoided.
+    constant liar); failed ones with the lowest score told, of each objective, so that their neighborhood is avoided.
 
     Class attributes:
         flat: whether Optuna sees all dimensions in every trial, those that do not exist at the middle of their range.
@@ -39,7 +38,7 @@ class Replayed(Strategy, abstract=True):
 
         before = len(state.asks)
         with quiet(optuna):
-            study = optuna.create_study(direction="maximize")
+            study = optuna.create_study(directions=["maximize" for _ in _lowest(state)])
             study.add_trials(self._trials(optuna, state, state.asks))
             for _ in range(n):
                 own = np.random.SeedSequence([state.seed, len(state.asks)]).generate_state(1)[0]
@@ -62,23 +61,29 @@ class Replayed(Strategy, abstract=True):
 
     def _trials(self, optuna: Any, state: State, asks: Sequence[Ask]) -> list[Any]:
         kinds = {each.name: _kind(optuna, each) for each in state.dimensions}
-        ranked = state.ranked()
-        worst = state.scores[ranked[-1]] if ranked else 0.0
+        worst = _lowest(state)
         return [self._trial(optuna, state, kinds, ask, worst) for ask in asks]
 
-    def _trial(self, optuna: Any, state: State, kinds: dict[str, Any], ask: Ask, worst: float | None) -> Any:
+    def _trial(self, optuna: Any, state: State, kinds: dict[str, Any], ask: Ask, worst: list[float]) -> Any:
         score = state.scores[ask.id]
+        out = optuna.trial.TrialState.RUNNING
         params = {
             each.name: _shown(each, ask.point[each.name] if each.name in ask.point else each.decode(0.5))
             for each in state.dimensions
             if self.flat or each.name in ask.point
         }
         return optuna.trial.create_trial(
-            state=optuna.trial.TrialState.RUNNING if score is None else optuna.trial.TrialState.COMPLETE,
-            value=worst if score is not None and math.isnan(score) else score,
+            state=out if score is None else optuna.trial.TrialState.COMPLETE,
+            values=None if score is None else state.values([ask.id])[0].tolist() if state.scored(ask.id) else worst,
             params=params,
             distributions={name: kinds[name] for name in params},
         )
+
+
+def _lowest(state: State) -> list[float]:
+    """The lowest score told of each objective; 0, of one, where none was."""
+    ids = [ask.id for ask in state.asks if state.scored(ask.id)]
+    return state.values(ids).min(0).tolist() if ids else [0.0]
 
 
 def _kind(optuna: Any, dimension: Dimension) -> Any:

@@ -10,7 +10,11 @@ import numpy as np
 
 from kilter.core.checks import plain
 from kilter.core.errors import InputError
+from kilter.search import pareto
 from kilter.search.dimension import Dimension, Need, Point, decode
+
+# One number, or one an objective; higher is better.
+Score = float | tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -39,25 +43,28 @@ class State:
         dimensions: of the space.
         seed: of all draws; each ask draws from the seed and its own number alone.
         asks: in order; the place of each is its id.
-        scores: one an ask, higher is better: NaN for a trial that failed, ``None`` for one that is still out.
+        scores: one an ask, higher is better, a tuple where there are several objectives: NaN for a trial that failed,
+            ``None`` for one that is still out.
     """
 
     dimensions: tuple[Dimension, ...]
     seed: int
     asks: tuple[Ask, ...] = ()
-    scores: tuple[float | None, ...] = ()
+    scores: tuple[Score | None, ...] = ()
 
     def asked(self, ask: Ask) -> "State":
         """With one more ask, still out."""
         return replace(self, asks=(*self.asks, ask), scores=(*self.scores, None))
 
-    def told(self, scores: Mapping[int, float]) -> "State":
-        """With scores by id; those that are not finite count as failed."""
+    def told(self, scores: Mapping[int, float | Sequence[float]]) -> "State":
+        """With scores by id; those that are not finite, or have one that is not, count as failed."""
         known = list(self.scores)
         for id, score in scores.items():
             if not 0 <= id < len(known) or known[id] is not None:
                 raise InputError(f"trial {id} is not out; tell each trial that was asked for once")
-            known[id] = float(score) if math.isfinite(score) else math.nan
+            known[id] = _score(score)
+        if len({len(score) if isinstance(score, tuple) else 1 for score in known if _scored(score)}) > 1:
+            raise InputError("all trials must be told scores of the same objectives")
         return replace(self, scores=tuple(known))
 
     @property
@@ -65,15 +72,28 @@ class State:
         """Whether a trial is still out."""
         return None in self.scores
 
+    def scored(self, id: int) -> bool:
+        """Whether a trial has been told and has not failed."""
+        return _scored(self.scores[id])
+
     def settled(self, ids: Iterable[int]) -> bool:
         """Whether all of these have been told."""
         return all(self.scores[id] is not None for id in ids)
 
     def ranked(self, ids: Iterable[int] | None = None) -> list[int]:
-        """Ids of those that have a score, best first, earlier ones first among equals; failed ones are left out."""
-        chosen = range(len(self.asks)) if ids is None else ids
-        scored = [(id, score) for id in chosen if (score := self.scores[id]) is not None and not math.isnan(score)]
-        return [id for id, _ in sorted(scored, key=lambda pair: (-pair[1], pair[0]))]
+        """Ids of those that have a score, best first, earlier ones first among equals; failed ones are left out.
+
+        With several objectives: those that no other dominates first, and of these the less crowded (`pareto.order`).
+        """
+        scored = [id for id in sorted(range(len(self.asks)) if ids is None else ids) if self.scored(id)]
+        values = self.values(scored)
+        if values.shape[1] == 1:
+            return [scored[place] for place in np.argsort(-values[:, 0], kind="stable")]
+        return [scored[place] for place in pareto.order(values)]
+
+    def values(self, ids: Sequence[int]) -> np.ndarray[Any, Any]:
+        """Scores of trials that have one ``(trials, objectives)``."""
+        return np.array([self.scores[id] for id in ids], float).reshape(len(ids), -1 if ids else 1)
 
     def rng(self) -> np.random.Generator:
         """Random numbers of the next ask."""
@@ -89,7 +109,8 @@ class State:
 
     def to_json(self) -> str:
         """JSON text that `from_json` reads back to an equal state."""
-        told = [[id, None if math.isnan(score) else score] for id, score in enumerate(self.scores) if score is not None]
+        scores = [(id, score) for id, score in enumerate(self.scores) if score is not None]
+        told = [[id, score if _scored(score) else None] for id, score in scores]
         asks = [[ask.point, ask.epochs, ask.parent] for ask in self.asks]
         dimensions = [asdict(each) for each in self.dimensions]
         return json.dumps({"dimensions": dimensions, "seed": self.seed, "asks": asks, "told": told}, allow_nan=False)
@@ -105,6 +126,19 @@ class State:
             return state.told({id: math.nan if score is None else score for id, score in document["told"]})
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise InputError(f"not the state of a search: {error}") from None
+
+
+def _score(given: float | Sequence[float]) -> Score:
+    """One number, or a tuple of several; NaN for what is not finite."""
+    numbers = [float(each) for each in given] if isinstance(given, Sequence) else [float(given)]
+    if not numbers or not all(map(math.isfinite, numbers)):
+        return math.nan
+    return tuple(numbers) if len(numbers) > 1 else numbers[0]
+
+
+def _scored(score: Score | None) -> bool:
+    """Whether a trial was told and has not failed."""
+    return score is not None and (isinstance(score, tuple) or not math.isnan(score))
 
 
 def _dimension(entry: dict[str, Any]) -> Dimension:

@@ -13,7 +13,8 @@ from kilter.search.strategies.state import Ask, State
 class Strategy(Listed, abstract=True):
     """Base of all strategies: values whose memory is a `State` outside of them. A member defines `next`.
 
-    Scores are higher-is-better numbers; NaN is a trial that failed. A trial may be a step of a longer one: an ask says up
+    Scores are higher-is-better numbers, or tuples of such where there are several objectives: strategies that go by
+    `State.ranked` need not know. NaN is a trial that failed. A trial may be a step of a longer one: an ask says up
     to which epoch to train, and with whose weights to begin. Simple strategies leave both open.
 
     The next ask depends on the record and the seed alone. So the same seed asks the same, a state read from JSON goes on as
@@ -22,6 +23,7 @@ class Strategy(Listed, abstract=True):
     Class attributes:
         formula: what it asks for.
         batch: trials that are best asked for at once: they train side by side, but none learns from the others.
+        latest: whether scores are those of the last epoch, which tell how good a network is now, rather than of its best.
 
     >>> from kilter.search.dimension import Dimension
     >>> from kilter.search.strategies import Random
@@ -34,6 +36,7 @@ class Strategy(Listed, abstract=True):
 
     home: ClassVar[str] = "kl.strategies"
     batch: ClassVar[int] = 64
+    latest: ClassVar[bool] = False
 
     def next(self, state: State) -> Ask | None:
         """The next trial, or ``None``: more must be told first or, where no trial is out, the search is over."""
@@ -56,7 +59,7 @@ class Strategy(Listed, abstract=True):
             state = state.asked(ask)
         return state, state.asks[before:]
 
-    def tell(self, state: State, asks: Sequence[Ask], scores: Sequence[float]) -> State:
+    def tell(self, state: State, asks: Sequence[Ask], scores: Sequence[float | Sequence[float]]) -> State:
         """Record the scores of trials that are out, in any order and number.
 
         Raises:
@@ -65,6 +68,10 @@ class Strategy(Listed, abstract=True):
         if len(asks) != len(scores):
             raise InputError(f"a score a trial is needed, got {len(scores)} for {len(asks)} trials")
         return state.told({ask.id: score for ask, score in zip(asks, scores, strict=True)})
+
+    def resumable(self, state: State) -> set[int]:
+        """Trials that later asks may name as their parent, told or not; those of asks that are out need not be in it."""
+        return set(range(len(state.asks))) - {ask.parent for ask in state.asks}
 
     def over(self, epochs: int) -> Self:
         """A copy whose ``epochs``, where it has any and they were left open, are those of a recipe."""
