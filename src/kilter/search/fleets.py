@@ -4,6 +4,7 @@ import time
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import jax
@@ -39,10 +40,10 @@ class Group:
     asks: tuple[Ask, ...]
     recipes: tuple[Recipe, ...]
 
-    def halves(self) -> "tuple[Group, Group]":
-        """Two groups, each with half of the asks."""
-        middle = len(self.asks) // 2
-        return Group(self.asks[:middle], self.recipes[:middle]), Group(self.asks[middle:], self.recipes[middle:])
+    def split(self, parts: int) -> "list[Group]":
+        """So many groups of about as many asks each."""
+        ends = [len(self.asks) * part // parts for part in range(parts + 1)]
+        return [Group(self.asks[begin:end], self.recipes[begin:end]) for begin, end in pairwise(ends)]
 
 
 def grouped(gate: Gate, asks: Sequence[Ask], members: Members) -> tuple[list[Group], list[Ended]]:
@@ -69,7 +70,7 @@ def trained(group: Group, data: Dataset, seeds: tuple[int, ...], members: Member
     except jax.errors.JaxRuntimeError as error:
         first, *others = group.asks
         if others:
-            return [ended for half in group.halves() for ended in trained(half, data, seeds, members)]
+            return [ended for half in group.split(2) for ended in trained(half, data, seeds, members)]
         reason = " ".join(str(error).split())[:200]
         return [Ended(Trial.failed(first, reason, time.perf_counter() - began))]
 
