@@ -42,9 +42,9 @@ def joined(address: str | None, needs: dict[str, float]) -> Iterator[Any]:
         yield ray
         return
     told = address or os.environ.get("RAY_ADDRESS")
+    _connect(ray, told)
     try:
-        _connect(ray, told)
-        if told is None and slots(ray, needs) < 1:  # any other cluster may grow
+        if told in (None, "local") and slots(ray, needs) < 1:  # any other cluster may grow
             raise InputError(
                 f"Ray(cpus={needs['CPU']}, gpus={needs['GPU']}): this machine has not as many for one task"
             )

@@ -140,8 +140,10 @@ class _Tasks:
         errors = self._ray.exceptions
         try:
             return pickle.loads(self._ray.get(task))
-        except errors.RayTaskError as error:  # what training raised, as it would be raised in this process
-            raise error.cause from error
+        except errors.RayTaskError as error:
+            if isinstance(error.cause, errors.RayError):
+                raise _unread(error.cause) from None
+            raise error.cause from error  # what training raised, as it would be raised in this process
         except errors.RayError as error:
             lost = sent.lost + 1
             if lost <= self._runner.retries:
@@ -150,6 +152,14 @@ class _Tasks:
             times = "once" if lost == 1 else f"{lost} times"
             reason = f"its Ray worker was lost {times} ({type(error).__name__})"
             return [Ended(Trial.failed(ask, reason)) for ask in sent.group.asks]
+
+
+def _unread(error: Exception) -> InputError:
+    reason = str(error).strip().splitlines()[-1]
+    return InputError(
+        f"kl.search.Ray: a worker cannot read what it was sent ({reason}); "
+        "each node needs Kilter and the modules of your parts"
+    )
 
 
 def _train(group: Group, data: Dataset, seeds: tuple[int, ...], members: Members) -> bytes:
