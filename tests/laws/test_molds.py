@@ -9,10 +9,10 @@ import pytest
 import kilter as kl
 from kilter import losses, nn, optim
 from kilter.train import grouping, mold
-from kilter.train.fleet import Task
 from kilter.train.interrupt import Interrupt
 from kilter.train.launch import fleets
 from kilter.train.program import run_epochs
+from kilter.train.task import Task
 
 DRAW = np.random.default_rng(1)
 X = DRAW.normal(size=(60, 4)).astype(np.float32)

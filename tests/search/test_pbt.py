@@ -9,8 +9,8 @@ from kilter import losses, nn, optim, strategies
 from kilter.core.errors import InputError
 from kilter.search import confirm, importance, lineage, standings
 from kilter.search.trial import Trial
-from kilter.train.fleet import Task
 from kilter.train.launch import fleets
+from kilter.train.task import Task
 
 LR = "optimizer.lr"
 # Searches that are ended on purpose.

@@ -21,9 +21,9 @@ from kilter.report.study_figure import study_figure
 from kilter.search import fleets, importance
 from kilter.search.storage import settings
 from kilter.train import launch
-from kilter.train.fleet import Task
 from kilter.train.interrupt import Interrupt, interruptible
 from kilter.train.stack import Stack
+from kilter.train.task import Task
 
 RATE = kl.LogUniform(1e-3, 1.0)
 

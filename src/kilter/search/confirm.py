@@ -14,10 +14,10 @@ from kilter.search.space import Space
 from kilter.search.strategies.state import Ask
 from kilter.search.trial import Trial
 from kilter.train import Recipe, Run, train_fleet
-from kilter.train.fleet import Task
 from kilter.train.interrupt import interruptible
 from kilter.train.launch import fleets
 from kilter.train.paused import Paused
+from kilter.train.task import Task
 
 Array = np.ndarray[Any, Any]
 

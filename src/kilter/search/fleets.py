@@ -4,6 +4,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import jax
@@ -14,13 +15,14 @@ from kilter.data.dataset import Dataset
 from kilter.search.gate import Gate
 from kilter.search.strategies.state import Ask
 from kilter.search.trial import Trial
-from kilter.train.fleet import Fleet, Task
-from kilter.train.interrupt import Interrupt
+from kilter.train.fleet import Fleet
+from kilter.train.interrupt import Interrupt, interruptible
 from kilter.train.launch import fleets
 from kilter.train.outcome import Outcome
 from kilter.train.paused import Paused
 from kilter.train.recipe import Recipe
 from kilter.train.run import Run
+from kilter.train.task import Task
 
 # Members of trials that may be trained on, one a seed, by the trial's number.
 Members = dict[int, tuple[Paused, ...]]
@@ -53,6 +55,11 @@ class Group:
         pairs = [(recipe, seed) for recipe in self.recipes for seed in seeds]
         return Task(pairs, data, until=self.asks[0].epochs, paused=paused)
 
+    def split(self, parts: int) -> "list[Group]":
+        """So many groups of about as many asks each."""
+        ends = [len(self.asks) * part // parts for part in range(parts + 1)]
+        return [self.take(range(begin, end)) for begin, end in pairwise(ends)]
+
 
 def grouped(gate: Gate, asks: Sequence[Ask], members: Members) -> tuple[list[Group], list[Ended]]:
     """Asks by the epochs that they go through; and the trials that the gate refuses."""
@@ -79,22 +86,21 @@ class _Gathered:
     seconds: float = 0.0
 
 
-def trained(
-    group: Group, data: Dataset, seeds: tuple[int, ...], members: Members, stop: Interrupt
-) -> Iterator[list[Ended]]:
+def trained(group: Group, data: Dataset, seeds: tuple[int, ...], members: Members) -> Iterator[list[Ended]]:
     """Train a group to its epochs, a fleet at a time, until Ctrl-C. What is too large for the device trains in halves."""
     gathered: dict[int, _Gathered] = defaultdict(_Gathered)
-    for indices, fleet in fleets(group.task(data, seeds, members)):
-        places = sorted({index // len(seeds) for index in indices})
-        try:
-            done = _run(fleet, indices, len(seeds), gathered, stop)
-        except jax.errors.JaxRuntimeError as error:
-            yield from _in_halves(group.take(places), data, seeds, members, stop, error)
-            continue
-        if not done:
-            return
-        whole = [place for place in places if len(gathered[place].runs) == len(seeds)]
-        yield [_ended(group.asks[place], gathered.pop(place)) for place in whole]
+    with interruptible() as stop:
+        for indices, fleet in fleets(group.task(data, seeds, members)):
+            places = sorted({index // len(seeds) for index in indices})
+            try:
+                done = _run(fleet, indices, len(seeds), gathered, stop)
+            except jax.errors.JaxRuntimeError as error:
+                yield from _in_halves(group.take(places), data, seeds, members, error)
+                continue
+            if not done:
+                return
+            whole = [place for place in places if len(gathered[place].runs) == len(seeds)]
+            yield [_ended(group.asks[place], gathered.pop(place)) for place in whole]
 
 
 def _run(fleet: Fleet, indices: Sequence[int], seeds: int, gathered: dict[int, _Gathered], stop: Interrupt) -> bool:
@@ -114,14 +120,13 @@ def _run(fleet: Fleet, indices: Sequence[int], seeds: int, gathered: dict[int, _
 
 
 def _in_halves(
-    group: Group, data: Dataset, seeds: tuple[int, ...], members: Members, stop: Interrupt, error: Exception
+    group: Group, data: Dataset, seeds: tuple[int, ...], members: Members, error: Exception
 ) -> Iterator[list[Ended]]:
-    middle, count = len(group.asks) // 2, len(group.asks)
-    if not middle:
+    if len(group.asks) == 1:
         yield [Ended(Trial.failed(group.asks[0], " ".join(str(error).split())[:200]))]
         return
-    for places in (range(middle), range(middle, count)):
-        yield from trained(group.take(places), data, seeds, members, stop)
+    for half in group.split(2):
+        yield from trained(half, data, seeds, members)
 
 
 def _ended(ask: Ask, gathered: _Gathered) -> Ended:

@@ -10,6 +10,7 @@ from kilter.nn.layer import shapes
 from kilter.search.dimension import Point
 from kilter.search.space import Space
 from kilter.train.check import check
+from kilter.train.mold import pattern
 from kilter.train.recipe import Recipe, structure
 
 
@@ -21,7 +22,8 @@ class Gate:
         space: that is searched.
         data: to train on.
         max_params: most parameters of a network; None: any number.
-        verdicts: sentence of refusal by structure, or None where there is none; numbers change nothing about it.
+        verdicts: sentence of refusal, or None where there is none, by pattern or else by structure: numbers change nothing
+            about it, and widths and activations nothing within a pattern.
     """
 
     space: Space
@@ -36,10 +38,10 @@ class Gate:
             InputError: it cannot be built, does not fit the data, or has too many parameters.
         """
         recipe = self.space.build(point)
-        key = structure(recipe)
+        key = pattern(recipe, self.data.shape) or structure(recipe)
         if key not in self.verdicts:
             self.verdicts[key] = self._refusal(recipe)
-        refusal = self.verdicts[key]
+        refusal = self.verdicts[key] or self._too_large(recipe)
         if refusal is not None:
             raise InputError(refusal)
         return recipe
@@ -49,6 +51,9 @@ class Gate:
             check(recipe, self.data)
         except InputError as error:
             return str(error)
+        return None
+
+    def _too_large(self, recipe: Recipe) -> str | None:
         if self.max_params is None:
             return None
         count = trees.size(shapes(recipe.net, self.data.shape)[0])

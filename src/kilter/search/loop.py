@@ -1,5 +1,6 @@
 """The search itself: the strategy asks, fleets train, the strategy is told."""
 
+import math
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -10,10 +11,12 @@ from kilter.core.checks import check_seed
 from kilter.core.drawn import is_open
 from kilter.core.errors import DoubtWarning, InputError
 from kilter.data.dataset import Dataset
-from kilter.search.fleets import grouped, trained
+from kilter.search.fleets import grouped
 from kilter.search.gate import Gate
 from kilter.search.objectives import Objectives, checked
+from kilter.search.offering import offering
 from kilter.search.progress import SearchLine
+from kilter.search.runner import Crew, Here, Over, Runner
 from kilter.search.space import Space
 from kilter.search.storage import Storage, known, settings
 from kilter.search.strategies import PBT, TPE, Sobol, Strategy
@@ -21,13 +24,14 @@ from kilter.search.strategies.state import Ask
 from kilter.search.study import Study
 from kilter.search.to_optuna import Mirror
 from kilter.train.check import deciding_metric
-from kilter.train.interrupt import Interrupt, interruptible
+from kilter.train.interrupt import interruptible
 from kilter.train.recipe import Recipe
 
 # Trials from which on a model of the scores has enough to learn from.
 _MODELED = 30
 
 
+@offering
 def search(
     space: Recipe,
     data: Dataset,
@@ -42,6 +46,7 @@ def search(
     storage: str | Path | None = None,
     optuna: str | bool = False,
     keep: int = 10,
+    runner: Runner | None = None,
     progress: bool | None = None,
 ) -> Study:
     """Search a space of recipes for the one that scores best on the validation rows.
@@ -71,6 +76,8 @@ def search(
             same trials as one that was never ended.
         optuna: URL of an Optuna storage that trials are added to, or True for a SQLite file in the ``storage`` folder.
         keep: number of best trials whose runs are kept, for `Study.ensemble`.
+        runner: where trials are trained: left open, in this process; ``kl.search.Ray(...)`` on the nodes of a Ray cluster,
+            with the same trials.
         progress: show a progress line; left open, if standard error is a terminal.
 
     Raises:
@@ -89,6 +96,11 @@ def search(
     _check_counts(trials=trials, keep=keep, max_params=max_params)
     if time_limit is not None and not time_limit > 0:
         raise InputError(f"search(time_limit={time_limit!r}): time_limit must be above 0 seconds")
+    runner = Here() if runner is None else runner
+    if not isinstance(runner, Runner):
+        raise InputError(
+            f"search(runner={runner!r}): runner must be kl.search.Ray(...), or left out to train right here"
+        )
     strategy = _usual(storage, trials) if strategy is None else strategy
     study = _begun(space, data, strategy, _seeds(seeds), seed, keep, checked(objectives))
     _doubt(study.strategy, trials)
@@ -105,10 +117,11 @@ def search(
                 mirror.add(study.records)
             line.advance(study)
 
-        with interruptible() as stop, SearchLine(study, trials, progress) as line:
+        crew = runner.crew(study.data, study.seeds)
+        with crew as train, interruptible() as stop, SearchLine(study, trials, progress) as line:
             note(study)
-            deadline = None if time_limit is None else time.monotonic() + time_limit
-            return _searched(study, trials, max_params, note, stop, deadline)
+            deadline = math.inf if time_limit is None else time.monotonic() + time_limit
+            return _searched(study, trials, max_params, note, train, lambda: stop.asked or time.monotonic() > deadline)
 
 
 def _searched(
@@ -116,15 +129,11 @@ def _searched(
     trials: int,
     max_params: int | None,
     note: Callable[[Study], None],
-    stop: Interrupt,
-    deadline: float | None,
+    train: Crew,
+    over: Over,
 ) -> Study:
     """Ask and train until the strategy or the trials are at an end, or someone or the time says so."""
     gate = Gate(study.space, study.data, max_params)
-
-    def over() -> bool:
-        return stop.asked or (deadline is not None and time.monotonic() > deadline)
-
     while True:
         study, asks = _asked(study, trials)
         if not asks:
@@ -133,14 +142,12 @@ def _searched(
         if refused:
             study = study.told(refused)
             note(study)
-        for group in groups:
-            if over():
-                return study
-            for ended in trained(group, study.data, study.seeds, study.members, stop):
+        for ended in train(groups, study.members, over):
+            if ended:
                 study = study.told(ended)
                 note(study)
-                if over():
-                    return study
+        if over():
+            return study
 
 
 def _asked(study: Study, trials: int) -> tuple[Study, list[Ask]]:

@@ -1,8 +1,7 @@
 """The engine: members of one structure on their way through training, a stack of them at a time."""
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
@@ -25,12 +24,13 @@ from kilter.train.placing import mesh_of, shares, to_all
 from kilter.train.predict import Told
 from kilter.train.program import initialize, run_epochs
 from kilter.train.progress import Line
-from kilter.train.recipe import Recipe, structure
+from kilter.train.recipe import structure
 from kilter.train.rows import Load, spread
 from kilter.train.run import Run
 from kilter.train.stack import Roster, Stack
 from kilter.train.starting import check_start, from_run
 from kilter.train.step import Batch
+from kilter.train.task import Task
 
 # Row numbers of at most this many examples are sent to the device at once; enough to make its calls rare.
 _ORDERED = 1 << 20
@@ -38,41 +38,6 @@ _ORDERED = 1 << 20
 _LOOK = 0.25
 # A smaller program for the members that are left is compiled if it saves this many times what compiling took.
 _PAYS = 2.0
-
-
-@dataclass(frozen=True)
-class Task:
-    """What is trained, and from where to where.
-
-    Attributes:
-        members: a recipe and a seed each.
-        data: to train on.
-        start: a run whose weights all begin with, rather than fresh ones.
-        bootstrap: whether each seed goes through a sample of the rows of its own.
-        until: the epoch after which members pause; None: they go on to their last.
-        paused: the members as they were, all paused after the same epoch, to go on from there; empty: they begin.
-    """
-
-    members: Sequence[tuple[Recipe, int]]
-    data: Dataset
-    start: Run | None = None
-    bootstrap: bool = False
-    until: int | None = None
-    paused: Sequence[Paused] = ()
-
-    def take(self, indices: Sequence[int]) -> "Task":
-        """The same for some of the members."""
-        paused = [self.paused[index] for index in indices] if self.paused else ()
-        return replace(self, members=[self.members[index] for index in indices], paused=paused)
-
-    @property
-    def first(self) -> int:
-        """Epochs that all members have behind them."""
-        return self.paused[0].epochs if self.paused else 0
-
-    def last(self, recipe: Recipe) -> int:
-        """The epoch after which a member ends or pauses."""
-        return recipe.epochs if self.until is None else min(self.until, recipe.epochs)
 
 
 @dataclass

@@ -9,13 +9,14 @@ from kilter.core.devices import usable_cores
 from kilter.core.errors import InputError
 from kilter.data.dataset import Dataset
 from kilter.train.check import check_all
-from kilter.train.fleet import Fleet, Task
+from kilter.train.fleet import Fleet
 from kilter.train.interrupt import interruptible
 from kilter.train.plan import Group, plan_of
 from kilter.train.recipe import Recipe
 from kilter.train.rows import loader
 from kilter.train.run import Run
 from kilter.train.runs import Runs
+from kilter.train.task import Task
 
 
 def train(

@@ -1,0 +1,44 @@
+"""What a fleet is told: which members on which data, and from where to where."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from kilter.data.dataset import Dataset
+from kilter.train.paused import Paused
+from kilter.train.recipe import Recipe
+from kilter.train.run import Run
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is trained, and from where to where.
+
+    Attributes:
+        members: a recipe and a seed each.
+        data: to train on.
+        start: a run whose weights all begin with, rather than fresh ones.
+        bootstrap: whether each seed goes through a sample of the rows of its own.
+        until: the epoch after which members pause; None: they go on to their last.
+        paused: the members as they were, all paused after the same epoch, to go on from there; empty: they begin.
+    """
+
+    members: Sequence[tuple[Recipe, int]]
+    data: Dataset
+    start: Run | None = None
+    bootstrap: bool = False
+    until: int | None = None
+    paused: Sequence[Paused] = ()
+
+    def take(self, indices: Sequence[int]) -> "Task":
+        """The same for some of the members."""
+        paused = [self.paused[index] for index in indices] if self.paused else ()
+        return replace(self, members=[self.members[index] for index in indices], paused=paused)
+
+    @property
+    def first(self) -> int:
+        """Epochs that all members have behind them."""
+        return self.paused[0].epochs if self.paused else 0
+
+    def last(self, recipe: Recipe) -> int:
+        """The epoch after which a member ends or pauses."""
+        return recipe.epochs if self.until is None else min(self.until, recipe.epochs)
