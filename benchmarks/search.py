@@ -44,6 +44,7 @@ NAMES = {
     "sklearn": "scikit-learn, at random",
     "keras": "KerasTuner, at random",
 }
+OWN = ("kilter", "kilter_random")
 # Most trials that a contestant is timed with.
 TIMED = {"keras": 24}
 Told = dict[str, Any]
@@ -110,8 +111,8 @@ def line(*cells: str) -> None:
 
 def compare(
     contest: Contest, name: str, peers: Sequence[str], trials: int, scored: int, rounds: int, repeats: int
-) -> None:
-    """Print the lines of one set, and what Kilter compiled."""
+) -> list[str]:
+    """Print the lines of one set; sentences on what Kilter compiled."""
     contest.store(name)
     times = [{peer: contest.seconds(peer, name, trials, seed) for peer in peers} for seed in range(rounds)]
     for peer in peers:
@@ -120,23 +121,23 @@ def compare(
         best = [contest.run(peer, name, scored, seed)["best"] for seed in range(repeats)]
         count = str(timed) if timed == trials else f"{timed}, scaled"
         line(name, NAMES[peer], count, *map(spread, ratios), f"{np.mean(best):.4f} ± {np.std(best):.4f}")
-    for peer in [peer for peer in peers if peer.startswith("kilter")]:
-        told = contest.run(peer, name, trials, 0)
-        seconds = told["seconds"][0]
-        print(
-            f"\n{NAMES[peer]}, {name}: {seconds:.0f} s for {trials} trials of {told['structures']} structures, "
-            f"{told['programs']} programs compiled in {told['compiling']:.0f} s ({told['compiling'] / seconds:.0%})\n",
-            flush=True,
-        )
+    return [compiled(peer, name, trials, contest.run(peer, name, trials, 0)) for peer in peers if peer in OWN]
+
+
+def compiled(peer: str, name: str, trials: int, told: Told) -> str:
+    """What a search of Kilter compiled."""
+    seconds, compiling = told["seconds"][0], told["compiling"]
+    return (
+        f"{NAMES[peer]}, {name}: {seconds:.0f} s for {trials} trials of {told['structures']} structures; "
+        f"{told['programs']} programs, large and small, compiled in {compiling:.0f} s ({compiling / seconds:.0%})"
+    )
 
 
 def installed(peers: Sequence[str], quick: bool) -> list[str]:
     """The contestants that can be run, Kilter's first, with a word about one that cannot."""
     out = {"kilter"}
     if quick:
-        print(
-            "the quick form leaves out KerasTuner, which is heavy, and Kilter at random, which takes as long as the other"
-        )
+        print("the quick form leaves out KerasTuner and Kilter at random")
         out |= {"keras", "kilter_random"}
     elif "keras" in peers and find_spec("keras_tuner") is None:
         print("KerasTuner is left out: pip install keras keras-tuner six")
@@ -165,8 +166,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         contest = Contest(Path(folder), epochs, given.batch, given.keras_backend)
         line("data", "search", "trials timed", f"seconds for {counts[0]}", "processor seconds", f"best of {counts[1]}")
         line(*["---"] * 6)
-        for name in sets:
-            compare(contest, name, peers, *counts)
+        notes = [note for name in sets for note in compare(contest, name, peers, *counts)]
+    print("\n" + "\n".join(notes))
 
 
 if __name__ == "__main__":
