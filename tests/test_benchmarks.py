@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).parent.parent / "benchmarks"
-NAMES = ["one_network", "estimators", "masks", "kernels", "sequences", "depth", "strategies", "recipes", "fleet"]
+NAMES = [
+    *("one_network", "estimators", "masks", "kernels", "sequences", "depth", "strategies", "recipes"),
+    *("search", "importance", "fleet"),
+]
 
 
 @pytest.mark.slow
