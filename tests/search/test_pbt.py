@@ -149,13 +149,13 @@ def test_what_a_study_tells_of_a_population(study, iris):
 
 
 def test_a_schedule_is_trained_again_and_confirmed(study, iris):
-    best = study.best
-    line = lineage.line(study.state.asks, best.trial)
-    assert not lineage.steady(line)
-    (again,) = confirm._along(line, study.space, iris, (0,), False)
-    np.testing.assert_allclose(again.history["loss"], best.run.history["loss"], rtol=1e-4)
-    assert again.score == pytest.approx(best.score, rel=1e-4)
-    assert again.recipe == best.recipe
+    lines = {trial.id: lineage.line(study.state.asks, trial.id) for trial in study.ranked}
+    id = next(id for id, line in lines.items() if not lineage.steady(line))
+    (run,) = study.runs[id]
+    (again,) = confirm._along(lines[id], study.space, iris, (0,), False)
+    np.testing.assert_allclose(again.history["loss"], run.history["loss"], rtol=1e-4)
+    assert again.score == pytest.approx(run.score, rel=1e-4)
+    assert again.recipe == run.recipe
     found = study.confirm(seeds=2, progress=False)
     assert found.scores.shape == (2, 2)
     assert len(set(found.scores.ravel())) == 4

@@ -137,7 +137,7 @@ class Repeat(Value, Distribution):
     """Copies of a layer, one after the other, among the layers of a `nn.Chain`: a search over depth.
 
     Args:
-        layer: what is repeated; a `nn.Chain` for several layers.
+        layer: what is repeated; a `nn.Chain` for several layers, which then stand in the outer chain themselves.
         low: fewest copies.
         high: most copies.
         vary: whether each copy draws what ``layer`` leaves open for itself; otherwise all copies are equal.

@@ -27,8 +27,11 @@ class OneOf(Layer):
     def apply(
         self, params: Params, state: State, x: jax.Array, *, key: jax.Array | None = None
     ) -> tuple[jax.Array, State]:
-        branches = [lambda x, option=option: option.apply((), (), x, key=key)[0] for option in self.options]
-        return jax.lax.switch(jnp.asarray(self.choice, jnp.int32), branches, x), state
+        choice = jnp.asarray(self.choice, jnp.int32)
+        # The others get 1, where all are finite: 0 times the infinite slope of one that is not run would be NaN.
+        given = [jnp.where(choice == place, x, 1.0) for place in range(len(self.options))]
+        found = [option.apply((), (), own, key=key)[0] for option, own in zip(self.options, given, strict=True)]
+        return jax.lax.select_n(choice, *found), state
 
 
 class Fit(NamedTuple):

@@ -56,7 +56,7 @@ def fill(node: Any, name: str, drawn: Mapping[str, Any]) -> Any:
     if isinstance(node, Distribution):
         return drawn[name]
     if isinstance(node, tuple):
-        return _spliced(node, name, drawn)
+        return tuple(part for part, _ in _items(node, name, drawn))
     return _rebuilt(node, name, drawn) if hasattr(node, "_specs") else node
 
 
@@ -76,19 +76,32 @@ def _copy(node: Repeat, name: str, copy: int) -> str:
     return f"{name}.layer[{copy}]" if node.vary else f"{name}.layer"
 
 
-def _spliced(node: tuple[Any, ...], name: str, drawn: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Items, with the parts of those that came to several of them put in between."""
-    items: list[Any] = []
-    for index, item in enumerate(node):
-        new = fill(item, f"{name}[{index}]", drawn)
-        items += new if isinstance(item, Distribution) and isinstance(new, tuple) else [new]
-    return tuple(items)
-
-
 def _rebuilt(node: Any, name: str, drawn: Mapping[str, Any]) -> Any:
-    new = {step: fill(child, join(name, step), drawn) for step, child in children(node)}
+    new = {step: _filled(node, step, join(name, step), drawn) for step, _ in children(node)}
     changed = {step: child for step, child in new.items() if child != getattr(node, step)}
     try:
         return node.replace(**changed) if changed else node
     except InputError as error:
         raise InputError(error.message, join(name, error.place)) from None
+
+
+def _filled(node: Any, step: str, name: str, drawn: Mapping[str, Any]) -> Any:
+    field = getattr(node, step)
+    if not isinstance(field, tuple):
+        return fill(field, name, drawn)
+    return tuple(part for item in _items(field, name, drawn) for part in _opened(item, type(node), step))
+
+
+def _items(node: tuple[Any, ...], name: str, drawn: Mapping[str, Any]) -> list[tuple[Any, bool]]:
+    """Items, those that came to several parts as these, and whether they were drawn."""
+    items: list[tuple[Any, bool]] = []
+    for index, item in enumerate(node):
+        new, drew = fill(item, f"{name}[{index}]", drawn), isinstance(item, Distribution)
+        items += [(part, drew) for part in (new if drew and isinstance(new, tuple) else (new,))]
+    return items
+
+
+def _opened(item: tuple[Any, bool], owner: type, step: str) -> tuple[Any, ...]:
+    """A part that was drawn, or its own parts where it is of the owner's kind, such as a chain in a chain."""
+    part, drew = item
+    return getattr(part, step) if drew and type(part) is owner else (part,)

@@ -24,6 +24,7 @@ from kilter.nn.layer import Layer, Shape, Weighted
 from kilter.nn.norm import BatchNorm
 from kilter.optim import one_of
 from kilter.optim.optimizer import Optimizer
+from kilter.optim.wrapper import Wrapper
 from kilter.train.epoch import Member
 from kilter.train.paused import Paused
 from kilter.train.recipe import Recipe, structure
@@ -69,7 +70,7 @@ class Mold:
 
     def own(self, member: Member, recipe: Recipe) -> Member:
         """A member of the mold as one of its recipe: padding cut off, and the state of its own optimizer; on the host."""
-        learner = self._own_optimizer(member, recipe).learner
+        learner = self._with_own_state(member, recipe).learner
         ends = [own.units for own in _own(_chain(recipe), self.shape)]
         params, state = _trimmed(learner.params, ends), _trimmed(learner.state, ends)
         like = _first_state(recipe.optimizer, params)
@@ -79,26 +80,27 @@ class Mold:
 
     def filled(self, paused: Paused, like: Member, recipe: Recipe) -> Member:
         """The way back: a paused member padded with zeros to a member of the mold, whose structure is ``like``."""
-        member = paused.member(self._own_optimizer(like, recipe))
-        optimizer, learner = self._optimizer(recipe.optimizer), member.learner
+        own = self._with_own_state(like, recipe)
+        whole = jax.tree.map(_padded, paused.member(own), own)
+        optimizer, learner = self._optimizer(recipe.optimizer), whole.learner
         if isinstance(optimizer, one_of.OneOf):
-            moments = list(jax.tree.map(_zeros, like.learner.moments))
-            moments[int(optimizer.choice)] = learner.moments
-            member = member._replace(learner=learner._replace(moments=tuple(moments)))
-        return jax.tree.map(_padded, member, like)
+            slots = optimizer.packed(int(optimizer.choice), learner.moments, learner.params)
+            learner = learner._replace(moments=list(map(np.asarray, slots)))
+        return whole._replace(learner=learner)
 
-    def _own_optimizer(self, member: Member, recipe: Recipe) -> Member:
+    def _with_own_state(self, member: Member, recipe: Recipe) -> Member:
         """The member with the state of the recipe's optimizer alone."""
         optimizer, learner = self._optimizer(recipe.optimizer), member.learner
         if not isinstance(optimizer, one_of.OneOf):
             return member
-        return member._replace(learner=learner._replace(moments=learner.moments[int(optimizer.choice)]))
+        moments = optimizer.own(int(optimizer.choice), learner.moments, learner.params)
+        return member._replace(learner=learner._replace(moments=moments))
 
     def _net(self, net: Chain) -> nets.Molded:
         layers, own = [], _own(net, self.shape)
         for place, layer in enumerate(net.followed_by(None).layers):
             if isinstance(layer, Dense):
-                layers.append(_plain(layer).replace(units=self._units(layer, place, net)))
+                layers.append(_unmatched(layer).replace(units=self._units(layer, place, net)))
             elif _free(layer):
                 options, choice = self._options(place, layer)
                 layers.append(options[0] if len(options) == 1 else nets.OneOf(*options, choice=choice))
@@ -124,6 +126,8 @@ class Mold:
         return layer.units if place == _last(net) else self.width
 
     def _optimizer(self, optimizer: Optimizer) -> Optimizer:
+        if not _plain(optimizer):
+            return optimizer
         options, choice = self._options("optimizer", optimizer)
         return optimizer if len(options) == 1 else one_of.OneOf(*options, choice=choice)
 
@@ -153,7 +157,8 @@ def pattern(recipe: Recipe, shape: Shape) -> Any:
     if not all(isinstance(layer, Dense) or _outside(layer) for layer in net.layers) or _last(net) is None:
         return None
     kinds = [_kind(layer, place, net) for place, layer in enumerate(net.followed_by(None).layers)]
-    return structure(recipe.replace(net=Chain(*kinds), optimizer=one_of.OneOf()))
+    optimizer = one_of.OneOf() if _plain(recipe.optimizer) else recipe.optimizer
+    return structure(recipe.replace(net=Chain(*kinds), optimizer=optimizer))
 
 
 def mold(pattern: Any, recipes: Sequence[Recipe], shape: Shape) -> Mold:
@@ -208,17 +213,28 @@ def _last(net: Chain) -> int | None:
 
 def _kind(layer: Layer, place: int, net: Chain) -> Layer:
     if isinstance(layer, Dense):
-        return _plain(layer).replace(units=layer.units if place == _last(net) else 1)
+        return _unmatched(layer).replace(units=layer.units if place == _last(net) else 1)
     return _Any() if _free(layer) else layer
 
 
-def _plain(layer: Dense) -> Dense:
+def _plain(optimizer: Optimizer) -> bool:
+    """Whether all that an optimizer does is to update: it keeps no averages and watches no losses."""
+    inside = [type(value) for _, value in walk(optimizer) if isinstance(value, Optimizer)]
+    return not any(
+        getattr(kind, name) not in (getattr(Optimizer, name), getattr(Wrapper, name))
+        for kind in inside
+        for name in ("judged", "current", "averaged")
+    )
+
+
+def _unmatched(layer: Dense) -> Dense:
     """With an initializer that is the same whatever activation follows."""
     return layer.replace(initializer=Matched()) if isinstance(layer.initializer, Matched) else layer
 
 
 def _choices(recipe: Recipe) -> Iterator[tuple[Any, Any]]:
-    yield "optimizer", recipe.optimizer
+    if _plain(recipe.optimizer):
+        yield "optimizer", recipe.optimizer
     yield from ((place, layer) for place, layer in enumerate(recipe.net.layers) if _free(layer))
 
 
@@ -269,10 +285,6 @@ def _first_state(optimizer: Optimizer, params: Any) -> Any:
 def _state(optimizer: Any, net: Any, shapes: tuple[Shape, ...]) -> Any:
     params = net.unflatten([jax.ShapeDtypeStruct(shape, np.float32) for shape in shapes])
     return jax.eval_shape(optimizer.unflatten([0.5] * optimizer.num_leaves).init, params)
-
-
-def _zeros(like: Any) -> Any:
-    return np.zeros(like.shape, like.dtype)
 
 
 def _padded(leaf: Any, like: Any) -> Any:
