@@ -87,6 +87,20 @@ def test_members_that_pause_leave_their_mold_and_go_on_in_another(molded):
         assert_same(run, kl.train(RECIPES[index].replace(epochs=4), DATA, seed=3, progress=False))
 
 
+def test_images_are_flattened_in_front_of_the_mold():
+    data = kl.data.from_arrays(DRAW.normal(size=(40, 3, 4, 2)), Y[:40], seed=0)
+    recipes = [
+        recipe(
+            nn.Chain(nn.Conv(2, 2), nn.ReLU(), nn.Flatten(), nn.Dense(units), activation, nn.Dense(3)), OPTIMIZERS[0]
+        )
+        for units, activation in ((5, nn.ReLU()), (9, nn.Tanh()))
+    ]
+    assert kl.plan(recipes, data).groups[0].mold is not None
+    for run, each in zip(kl.train_fleet(recipes, data, progress=False), recipes, strict=True):
+        solo = kl.train(each, data, progress=False)
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, **CLOSE), run.params, solo.params)
+
+
 def test_one_structure_keeps_its_own_program():
     alike = [RECIPES[0].put("optimizer.lr", lr) for lr in (0.1, 0.01)]
     assert [group.mold for group in kl.plan(alike, DATA).groups] == [None]
@@ -103,10 +117,11 @@ def test_where_padding_costs_more_than_a_program_nothing_is_padded():
         recipe(nn.Chain(nn.Dense(8), nn.LayerNorm(), nn.ReLU(), nn.Dense(3)), OPTIMIZERS[0]),
         recipe(net((8, 8), nn.ReLU(), initializer=nn.initializers.Orthogonal()), OPTIMIZERS[0]),
         recipe(net((8, 8), nn.ReLU()), optim.LBFGS()),
-        recipe(nn.Chain(nn.Residual(nn.Dense(4)), nn.Dense(3)), OPTIMIZERS[0]),
+        recipe(nn.Chain(nn.Dense(4), nn.Residual(nn.Dense(4)), nn.Dense(3)), OPTIMIZERS[0]),
         recipe(nn.Chain(nn.ReLU()), OPTIMIZERS[0]),
+        recipe(net((8, 8), nn.ReLU()), optim.Adam(epsilon=0.0)),
     ],
-    ids=["layer norm", "orthogonal", "line search", "nested", "no dense layer"],
+    ids=["layer norm", "orthogonal", "line search", "nested", "no dense layer", "no epsilon"],
 )
 def test_what_padding_would_change_fits_in_no_mold(other):
     assert mold.pattern(other, DATA.shape) is None

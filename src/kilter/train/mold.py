@@ -20,7 +20,7 @@ from kilter.nn import molded as nets
 from kilter.nn.activations import Activation
 from kilter.nn.compose import Names
 from kilter.nn.initializers import Constant, Matched, Zeros
-from kilter.nn.layer import Layer, Shape, Weighted
+from kilter.nn.layer import Layer, Shape, Weighted, shapes
 from kilter.nn.norm import BatchNorm
 from kilter.optim import one_of
 from kilter.optim.optimizer import Optimizer
@@ -71,11 +71,11 @@ class Mold:
     def own(self, member: Member, recipe: Recipe) -> Member:
         """A member of the mold as one of its recipe: padding cut off, and the state of its own optimizer; on the host."""
         learner = self._with_own_state(member, recipe).learner
-        ends = [own.units for own in _own(_chain(recipe), self.shape)]
-        params, state = _trimmed(learner.params, ends), _trimmed(learner.state, ends)
+        net, own = _chain(recipe), _own(_chain(recipe), self.shape)
+        params, state = _trimmed(learner.params, net, own), _trimmed(learner.state, net, own)
         like = _first_state(recipe.optimizer, params)
         moments = jax.tree.map(lambda leaf, like: leaf[tuple(map(slice, like.shape))], learner.moments, like)
-        best = None if member.best is None else tuple(_trimmed(tree, ends) for tree in member.best)
+        best = None if member.best is None else tuple(_trimmed(tree, net, own) for tree in member.best)
         return member._replace(learner=learner._replace(params=params, state=state, moments=moments), best=best)
 
     def filled(self, paused: Paused, like: Member, recipe: Recipe) -> Member:
@@ -152,9 +152,7 @@ class _Own:
 def pattern(recipe: Recipe, shape: Shape) -> Any:
     """What recipes that fit in one mold have in common; None for a recipe that fits in none."""
     net = recipe.net
-    if not isinstance(net, Chain) or recipe.optimizer.needs != "gradient" or not _fitting(recipe):
-        return None
-    if not all(isinstance(layer, Dense) or _outside(layer) for layer in net.layers) or _last(net) is None:
+    if not isinstance(net, Chain) or _last(net) is None or not _fitting(recipe):
         return None
     kinds = [_kind(layer, place, net) for place, layer in enumerate(net.followed_by(None).layers)]
     optimizer = one_of.OneOf() if _plain(recipe.optimizer) else recipe.optimizer
@@ -182,18 +180,29 @@ def dense(recipe: Recipe) -> list[Dense]:
 
 
 def _fitting(recipe: Recipe) -> bool:
-    kept = (recipe.net, recipe.optimizer, recipe.penalty, recipe.constraint)
-    values = [value for _, value in walk(recipe.net)]
-    offsets = [value.bias_initializer for value in values if isinstance(value, Weighted)]
-    exact = any(value.exact for value in values if isinstance(value, BatchNorm))
-    steady = all(isinstance(offset, Zeros | Constant) for offset in offsets)
-    return steady and not exact and all(paddable(each) for each in kept if each is not None)
+    """Whether padding changes nothing; what stands in front of the first dense layer is not padded."""
+    net = _chain(recipe)
+    padded = net.layers[_dense(net)[0] :]
+    parts = [part for part in (*padded, recipe.optimizer, recipe.penalty, recipe.constraint) if part is not None]
+    inside = [value for part in parts for _, value in walk(part)]
+    known = all(isinstance(layer, Dense) or not _weighs(layer) for layer in padded)
+    # Where epsilon is 0, what is 0 in padding is divided by 0.
+    regular = all(getattr(value, "epsilon", 1) != 0 for value in inside)
+    steady = all(isinstance(layer.bias_initializer, Zeros | Constant) for layer in padded if isinstance(layer, Dense))
+    exact = any(value.exact for value in inside if isinstance(value, BatchNorm))
+    return (
+        known
+        and regular
+        and steady
+        and not exact
+        and recipe.optimizer.needs == "gradient"
+        and all(map(paddable, parts))
+    )
 
 
-def _outside(layer: Layer) -> bool:
-    """Layers that keep the shape and hold no weights that a mold does not know."""
-    inside = [value for _, value in walk(layer) if isinstance(value, Weighted | Chain)]
-    return not inside
+def _weighs(layer: Layer) -> bool:
+    """Whether there are kernels in a layer."""
+    return any(isinstance(value, Weighted | Chain) for _, value in walk(layer))
 
 
 def _free(layer: Layer) -> bool:
@@ -206,9 +215,14 @@ def _chain(recipe: Recipe) -> Chain:
     return cast(Chain, recipe.net)
 
 
+def _dense(net: Chain) -> list[int]:
+    """Places of the dense layers."""
+    return [place for place, layer in enumerate(net.layers) if isinstance(layer, Dense)]
+
+
 def _last(net: Chain) -> int | None:
     """Place of the last dense layer, whose units stay as they are."""
-    return max((place for place, layer in enumerate(net.layers) if isinstance(layer, Dense)), default=None)
+    return max(_dense(net), default=None)
 
 
 def _kind(layer: Layer, place: int, net: Chain) -> Layer:
@@ -239,16 +253,22 @@ def _choices(recipe: Recipe) -> Iterator[tuple[Any, Any]]:
 
 
 def _own(net: Chain, shape: Shape) -> list[_Own]:
-    names, found = Names(), []
-    for given, layer in zip(net.layers, net.followed_by(None).layers, strict=True):
+    names, found, first = Names(), [], _dense(net)[0]
+    for place, (given, layer) in enumerate(zip(net.layers, net.followed_by(None).layers, strict=True)):
         name = keys.number(names(given, shape))
         if isinstance(layer, Dense):
             kernel = (shape[-1], layer.units)
             shape = (*shape[:-1], layer.units)
             found.append(_Own(name, layer.units, kernel, layer.initializer))
         else:
+            shape = _behind(layer, shape) if place < first else shape
             found.append(_Own(name, shape[-1]))
     return found
+
+
+@cache
+def _behind(layer: Layer, shape: Shape) -> Shape:
+    return shapes(layer, shape)[2]
 
 
 def _ratio(own: Any, shape: Shape, given: Any, padded: Shape) -> float:
@@ -262,16 +282,17 @@ def _std(initializer: Any, shape: Shape) -> float:
     return float(initializer.std(shape))
 
 
-def _trimmed(trees: Any, ends: Sequence[int]) -> Any:
+def _trimmed(trees: Any, net: Chain, own: Sequence[_Own]) -> Any:
     """Parameters or state of all layers without what lies behind the net's own features."""
+    first = _dense(net)[0]
 
-    def cut(leaf: Any, before: int | None, after: int) -> Any:
-        ends = (slice(before), slice(after)) if np.ndim(leaf) > 1 else (slice(after),) * np.ndim(leaf)
-        return leaf[ends]
+    def cut(leaf: Any, each: _Own) -> Any:
+        ends = each.kernel if np.ndim(leaf) > 1 else (each.units,) * np.ndim(leaf)
+        return leaf[tuple(map(slice, ends))]
 
     return tuple(
-        jax.tree.map(lambda leaf, ends=(before, after): cut(leaf, *ends), tree)
-        for tree, before, after in zip(trees, [None, *ends], ends, strict=False)
+        tree if place < first else jax.tree.map(lambda leaf, each=each: cut(leaf, each), tree)
+        for place, (tree, each) in enumerate(zip(trees, own, strict=True))
     )
 
 
