@@ -324,26 +324,28 @@ jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 sys.path.insert(0, sys.argv[2])
 import kilter as kl
 from test_study import SPACE, search
-study = search(kl.data.iris(), SPACE, trials=12, strategy=eval(sys.argv[4], {"kl": kl}), storage=sys.argv[1])
+data, strategy = kl.data.iris(), eval(sys.argv[4], {"kl": kl})
+print("begins", flush=True)
+search(data, SPACE, trials=12, strategy=strategy, storage=sys.argv[1])
+print("ended", flush=True)
 """
+STRATEGIES = [strategies.SuccessiveHalving(4, 1, 2), strategies.PBT(4, 3, share=0.4), strategies.Hyperband(4)]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "strategy", [strategies.SuccessiveHalving(4, 1, 2), strategies.PBT(4, 3, share=0.4)], ids=lambda s: type(s).__name__
-)
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda each: type(each).__name__)
 def test_a_process_that_is_killed_at_any_time_loses_no_law(iris, tmp_path, strategy):
+    """Twenty-one kills in all, from the first moments of a search to its last, most of them in mid-training."""
     whole = search(iris, SPACE, trials=12, strategy=strategy)
     folder = tmp_path / "study"
     command = [sys.executable, "-c", SCRIPT, str(folder), str(Path(__file__).parent)]
     command += [str(Path(__file__).parents[2] / ".cache" / "xla"), repr(strategy)]
-    for extra in np.random.default_rng(0).uniform(0.0, 1.5, 3):
-        process = subprocess.Popen(command)
-        while process.poll() is None and not (folder / "study.json").exists():
-            time.sleep(0.02)
-        time.sleep(extra)
-        process.kill()
-        process.wait()
+    for seconds in np.random.default_rng(0).uniform(0.0, 2.0, 7):
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "begins\n"
+            time.sleep(seconds)
+            process.kill()
     assert same_trials(search(iris, SPACE, trials=12, strategy=strategy, storage=folder), whole)
 
 

@@ -1,6 +1,7 @@
 """The engine: members of one structure on their way through training, a stack of them at a time."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,7 @@ from kilter.optim.optimizer import spanning
 from kilter.train import pace
 from kilter.train.epoch import Member, Rows
 from kilter.train.interrupt import Interrupt
+from kilter.train.judging import judge
 from kilter.train.layout import Layout, shrunk
 from kilter.train.mold import Mold
 from kilter.train.order import orders
@@ -81,13 +83,17 @@ class Fleet:
         mesh = mesh_of(self.layout.devices)
         slots = self.roster.take(np.resize(np.arange(self.size), self.layout.size))
         drawing = initialize.lower(*self._drawing(slots, mesh))
-        if not self.task.paused:
-            compiled(drawing)
+        self._remember_past(drawing.out_info)
         members = jax.tree.map(
             lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=shares(mesh)), drawing.out_info
         )
-        self._remember_past(drawing.out_info)
-        compiled(run_epochs.lower(*self._arguments(Stack(np.arange(self.size), slots.on(mesh), members, mesh), 0, 0)))
+        stack = Stack(np.arange(self.size), slots.on(mesh), members, mesh)
+        with ThreadPoolExecutor() as pool:  # XLA leaves other threads alone while it works
+            jobs = [] if self.task.paused else [pool.submit(compiled, drawing)]
+            jobs.append(pool.submit(compiled, run_epochs.lower(*self._arguments(stack, 0, 0))))
+            jobs.append(pool.submit(compiled, judge.lower(*stack.judging(self.judged, bool(self.data.classes)))))
+            for job in jobs:
+                job.result()
         self.seconds["compile"] = time.perf_counter() - began
         return self
 
@@ -218,7 +224,7 @@ class Fleet:
     def _settle(self) -> None:
         """Bring the members of all stacks to the host, and what they say of the rows."""
         for stack in self.stacks:
-            told = stack.judge(self.judged, bool(self.data.classes))
+            told = judge(*stack.judging(self.judged, bool(self.data.classes)))
             members, told = jax.device_get((stack.members, told))
             for slot, index in enumerate(map(int, stack.indices)):
                 self.ended[index] = trees.take(members, slot)
