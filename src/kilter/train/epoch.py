@@ -75,7 +75,7 @@ def epoch(
     Returns:
         The member after the epoch, and its line of the history.
     """
-    steps = len(order) if batch is None else -(-len(rows.train.x) // batch)
+    steps: Any = len(order) if batch is None else -(-len(rows.train.x) // batch)
     first = number * steps
     if batch is None:
         learner, loss = _train(parts, rows.train, member.learner, key, order, first)

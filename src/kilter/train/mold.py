@@ -1,7 +1,7 @@
-"""Molds: recipes that differ in widths, activations and optimizers cast in one structure, to train in one program.
+"""Molds: recipes that differ in widths, activations, optimizers and batch sizes cast in one structure, for one program.
 
-Compiling a program takes seconds, training a small net with it takes fractions of one. So widths are padded to a common
-one, and kinds are told by a number; what a member computes stays what it would compute alone.
+Compiling a program takes seconds, training a small net with it takes fractions of one. So widths and batches are padded to
+common ones, and kinds are told by a number; what a member computes stays what it would compute alone.
 """
 
 from collections.abc import Iterator, Sequence
@@ -59,6 +59,9 @@ class Mold:
     width: int
     shape: Shape
     slots: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.width} units" + ("" if self.slots is None else f" and batches of {self.slots}")
 
     def cast(self, recipe: Recipe) -> Recipe:
         """The recipe in the mold's structure."""
