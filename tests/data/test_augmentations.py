@@ -44,6 +44,15 @@ def test_every_augmentation(augmentation):
     augmentation.check((8, 6, 2))
 
 
+@pytest.mark.parametrize("augmentation", ALL, ids=repr)
+def test_those_that_mix_say_so_and_the_others_look_at_no_other_row(augmentation):
+    steps = getattr(augmentation, "steps", (augmentation,))
+    x, mix = apply(augmentation, PICTURES)
+    assert (mix is not None) == any(step.mixes for step in steps)
+    if mix is None:
+        np.testing.assert_allclose(apply(augmentation, PICTURES[:7])[0], x[:7], rtol=1e-6)
+
+
 @pytest.mark.parametrize("border", ["zeros", "edge", "wrap"])
 def test_a_shift_is_one_of_all_shifts_and_all_occur(border):
     x = np.asarray(PICTURES)

@@ -24,9 +24,12 @@ class Augmentation(Listed, abstract=True):
 
     Class attributes:
         formula: what it does to a row.
+        mixes: whether a row becomes other things beside other rows, as where two are mixed; what the others draw for the
+            first rows of a batch does not depend on how many follow.
     """
 
     home: ClassVar[str] = "kl.data"
+    mixes: ClassVar[bool] = False
 
     def apply(self, key: jax.Array, x: jax.Array) -> tuple[jax.Array, Mix | None]:
         """Changed rows of a batch ``(batch, *shape)``, and how to mix the targets, if at all."""

@@ -23,6 +23,7 @@ class Mixup(Augmentation):
     formula: ClassVar[str] = "s x_i + (1 - s) x_j,  s ~ Beta(alpha, alpha),  targets alike"
     source: ClassVar[str] = "Zhang et al. 2018, equation 2"
     choose: ClassVar[str] = "A net that is too sure of itself, or noisy labels; trainings long enough to use it."
+    mixes: ClassVar[bool] = True
 
     alpha: float = number(default=0.2, range="(0, inf)", scale="log", search=(0.05, 2.0))
 

@@ -11,6 +11,7 @@ from kilter.data.dataset import Dataset
 from kilter.optim import Cosine, Schedule
 from kilter.optim.optimizer import Optimizer, spanning
 from kilter.train import Recipe, Run, train
+from kilter.train.batches import updates
 
 
 def snapshots(
@@ -43,7 +44,7 @@ def snapshots(
     if isinstance(cycles, bool) or not isinstance(cycles, int) or not 1 <= cycles <= recipe.epochs:
         raise InputError(f"cycles must be a whole number from 1 to the recipe's {recipe.epochs} epochs, got {cycles!r}")
     lengths = [len(part) for part in np.array_split(np.arange(recipe.epochs), cycles)]
-    steps = recipe.epochs * -(-len(data.train) // recipe.batch_size)
+    steps = recipe.epochs * updates(recipe, len(data.train))
     cycle = recipe.replace(optimizer=_on_cosine(recipe.optimizer, steps), stopping=None)
     runs: list[Run] = []
     for number, epochs in enumerate(lengths):

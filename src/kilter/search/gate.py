@@ -38,7 +38,7 @@ class Gate:
             InputError: it cannot be built, does not fit the data, or has too many parameters.
         """
         recipe = self.space.build(point)
-        key = pattern(recipe, self.data.shape) or structure(recipe)
+        key = pattern(recipe, self.data) or structure(recipe)
         if key not in self.verdicts:
             self.verdicts[key] = self._refusal(recipe)
         refusal = self.verdicts[key] or self._too_large(recipe)

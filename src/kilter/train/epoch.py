@@ -50,7 +50,14 @@ def begin(parts: Parts, learner: Learner, judged: bool) -> Member:
 
 
 def epoch(
-    parts: Parts, rows: Rows, member: Member, key: jax.Array, order: jax.Array, number: jax.Array, epochs: jax.Array
+    parts: Parts,
+    rows: Rows,
+    member: Member,
+    key: jax.Array,
+    order: jax.Array,
+    number: jax.Array,
+    epochs: jax.Array,
+    batch: jax.Array | None = None,
 ) -> tuple[Member, dict[str, jax.Array]]:
     """Train a member for one epoch and judge it; a member that has ended stays as it is.
 
@@ -59,16 +66,22 @@ def epoch(
         rows: to train and validate on.
         member: before the epoch.
         key: of the member.
-        order: row numbers ``(steps, batch)``; what exceeds the number of rows is padding.
+        order: row numbers ``(steps, batch)``, or ``(rows + slots,)`` where the member has a batch size of its own, at most
+            ``slots``; what exceeds the number of rows is padding.
         number: of the epoch, from 0.
         epochs: that the member has in all; it ends after the last of them.
+        batch: size of the member's batches, where the order does not tell it.
 
     Returns:
         The member after the epoch, and its line of the history.
     """
-    first = number * len(order)
-    learner, loss = _train(parts, rows.train, member.learner, key, order, first)
-    line = {"loss": loss, "lr": jnp.float32(parts.optimizer.current(learner.moments, first + len(order) - 1))}
+    steps: Any = len(order) if batch is None else -(-len(rows.train.x) // batch)
+    first = number * steps
+    if batch is None:
+        learner, loss = _train(parts, rows.train, member.learner, key, order, first)
+    else:
+        learner, loss = _train_in_slots(parts, rows.train, member.learner, key, order, first, batch, steps)
+    line = {"loss": loss, "lr": jnp.float32(parts.optimizer.current(learner.moments, first + steps - 1))}
     evaluated = learner._replace(params=parts.optimizer.averaged(learner.moments, learner.params))
     line |= _judge(parts, rows, evaluated)
     learner = learner._replace(moments=parts.optimizer.judged(learner.moments, line.get("val_loss", loss)))
@@ -87,17 +100,56 @@ def _train(
 
     def body(learner: Learner, each: tuple[jax.Array, jax.Array]) -> tuple[Learner, jax.Array]:
         index, chosen = each
-        weights = None if train.weights is None else train.weights[chosen]
-        count = size
-        if padded:
-            real = index * size + jnp.arange(size) < total
-            count = real.sum()
-            weights = real.astype(jnp.float32) if weights is None else weights * real
-        batch = Batch(train.x[chosen], train.y[chosen], weights)
-        return step(parts, learner, batch, count, jax.random.fold_in(key, first + index), first + index)
+        real = index * size + jnp.arange(size) < total if padded else None
+        return _update(parts, train, learner, key, chosen, real, first + index)
 
     learner, sums = jax.lax.scan(body, learner, (jnp.arange(steps), order))
     return learner, sums.sum() / total
+
+
+def _train_in_slots(
+    parts: Parts,
+    train: Batch,
+    learner: Learner,
+    key: jax.Array,
+    order: jax.Array,
+    first: jax.Array,
+    batch: jax.Array,
+    steps: jax.Array,
+) -> tuple[Learner, jax.Array]:
+    """The same where batch size and number of updates are numbers; beside members of more updates a member waits."""
+    total = len(train.x)
+    place = jnp.arange(len(order) - total)
+
+    def body(index: jax.Array, carry: tuple[Learner, jax.Array]) -> tuple[Learner, jax.Array]:
+        learner, sums = carry
+        # A batch is filled up with its own row, so that rows of other batches cannot spoil it with what is not finite.
+        chosen = order[index * batch + jnp.where(place < batch, place, 0)]
+        real = (place < batch) & (index * batch + place < total)
+        learner, loss = _update(parts, train, learner, key, chosen, real, first + index)
+        return learner, sums + loss
+
+    learner, sums = jax.lax.fori_loop(0, steps, body, (learner, jnp.float32(0.0)))
+    return learner, sums / total
+
+
+def _update(
+    parts: Parts,
+    train: Batch,
+    learner: Learner,
+    key: jax.Array,
+    chosen: jax.Array,
+    real: jax.Array | None,
+    number: jax.Array,
+) -> tuple[Learner, jax.Array]:
+    """One update on the chosen rows, of which those that are not ``real`` are padding."""
+    weights = None if train.weights is None else train.weights[chosen]
+    count: Any = len(chosen)
+    if real is not None:
+        count = real.sum()
+        weights = real.astype(jnp.float32) if weights is None else weights * real
+    rows = Batch(train.x[chosen], train.y[chosen], weights)
+    return step(parts, learner, rows, count, jax.random.fold_in(key, number), number)
 
 
 def _judge(parts: Parts, rows: Rows, learner: Learner) -> dict[str, Any]:

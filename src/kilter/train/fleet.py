@@ -12,7 +12,7 @@ from kilter.core import trees
 from kilter.core.programs import compiled
 from kilter.data.dataset import Dataset
 from kilter.optim.optimizer import spanning
-from kilter.train import pace
+from kilter.train import batches, pace
 from kilter.train.epoch import Member, Rows
 from kilter.train.interrupt import Interrupt
 from kilter.train.judging import judge
@@ -67,15 +67,18 @@ class Fleet:
         cast = recipes if mold is None else [mold.cast(recipe) for recipe in recipes]
         if task.start is not None:
             check_start(task.start, recipes[0], task.data)
-        steps = -(-len(task.data.train) // min(recipes[0].batch_size, len(task.data.train)))
+        rows = len(task.data.train)
+        spans = [spanning(each.optimizer, each.epochs * batches.updates(each, rows)) for each in cast]
+        mixed = mold is not None and mold.slots is not None
         roster = Roster(
-            trees.stack([parts_of(each, task.data, spanning(each.optimizer, each.epochs * steps)) for each in cast]),
+            trees.stack([parts_of(each, task.data, span) for each, span in zip(cast, spans, strict=True)]),
             np.array(seeds, np.uint32),
             np.array([list(dict.fromkeys(seeds)).index(seed) for seed in seeds], np.int32),
             np.array([task.last(recipe) for recipe in recipes], np.int32),
+            np.array([batches.batch_of(recipe, rows) for recipe in recipes], np.int32) if mixed else None,
         )
-        scaling, rows, judged = load(recipes[0], mesh_of(layout.devices))
-        return cls(task, roster, rows, scaling, layout, load, judged, mold)
+        scaling, on_device, judged = load(recipes[0], mesh_of(layout.devices))
+        return cls(task, roster, on_device, scaling, layout, load, judged, mold)
 
     def compile(self) -> "Fleet":
         """Make the programs ready; nothing is drawn or trained, so that this can be done beside another fleet."""
@@ -149,8 +152,9 @@ class Fleet:
             pace.remember(alike, len(self.data.train), self.layout, self.seconds["train"] / epochs)
 
     def _fill(self) -> None:
-        """Draw all members, or take the paused. Those of most epochs stand together, so that stacks end as a whole."""
-        queue = np.argsort(-self.roster.epochs, kind="stable")
+        """Draw all members, or take the paused. Those of most epochs and updates stand together, to end together."""
+        sizes = self.roster.epochs if self.roster.batches is None else self.roster.batches
+        queue = np.lexsort((sizes, -self.roster.epochs))
         if self.task.paused:
             return self._gather(list(queue), self.layout)
         mesh, size = mesh_of(self.layout.devices), self.layout.size
@@ -257,11 +261,17 @@ class Fleet:
     def _seeds(self) -> tuple[int, ...]:
         return tuple(dict.fromkeys(seed for _, seed in self.task.members))
 
+    @property
+    def _order(self) -> tuple[int, ...]:
+        """Shape of the order of an epoch: batches, or all rows and what the last batch may look at behind them."""
+        rows, recipe = len(self.data.train), self.task.members[0][0]
+        if self.mold is not None and self.mold.slots is not None:
+            return (rows + self.mold.slots,)
+        return batches.updates(recipe, rows), batches.batch_of(recipe, rows)
+
     def _chunk(self, mesh: Any, first: int, count: int) -> tuple[Any, ...]:
         """What all stacks are told of the next epochs: rows, their orders, the first epoch and how many."""
-        rows = len(self.data.train)
-        batch = min(self.task.members[0][0].batch_size, rows)
-        order = orders(self._seeds, first, count, self.longest, rows, batch, self.task.bootstrap)
+        order = orders(self._seeds, first, count, self.longest, len(self.data.train), self._order, self.task.bootstrap)
         return self.rows, to_all(order, mesh), first, count
 
     def _arguments(self, stack: Stack, first: int, count: int) -> tuple[Any, ...]:

@@ -57,13 +57,14 @@ def train_fleet(
     bootstrap: bool = False,
     progress: bool | None = None,
 ) -> Runs:
-    """Train every recipe with every seed; recipes of one structure share one compiled program.
+    """Train every recipe with every seed; recipes of one structure, or cast in one mold, share one compiled program.
 
     A network of a fleet makes the same decisions as alone, and its numbers are the same within rounding: it does not matter
     which others train beside it, on how many devices, or whether these diverge.
 
     Args:
-        recipes: any; those that differ in numbers and epochs alone train together.
+        recipes: any; those that differ in numbers and epochs alone train together, and those that differ in widths,
+            activations, optimizers or batch sizes where that takes less than another compile (`kl.plan` tells).
         data: shared by all.
         seeds: one run a recipe and seed; runs of one seed see the same order of rows and the same dropout.
         start: a run whose weights all go on from, rather than fresh ones.

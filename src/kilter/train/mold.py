@@ -1,7 +1,7 @@
-"""Molds: recipes that differ in widths, activations and optimizers cast in one structure, to train in one program.
+"""Molds: recipes that differ in widths, activations, optimizers and batch sizes cast in one structure, for one program.
 
-Compiling a program takes seconds, training a small net with it takes fractions of one. So widths are padded to a common
-one, and kinds are told by a number; what a member computes stays what it would compute alone.
+Compiling a program takes seconds, training a small net with it takes fractions of one. So widths and batches are padded to
+common ones, and kinds are told by a number; what a member computes stays what it would compute alone.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,6 +15,7 @@ import numpy as np
 from kilter.core import keys
 from kilter.core.padding import paddable
 from kilter.core.paths import walk
+from kilter.data.dataset import Dataset
 from kilter.nn import Chain, Dense
 from kilter.nn import molded as nets
 from kilter.nn.activations import Activation
@@ -25,6 +26,7 @@ from kilter.nn.norm import BatchNorm
 from kilter.optim import one_of
 from kilter.optim.optimizer import Optimizer
 from kilter.optim.wrapper import Wrapper
+from kilter.train.batches import batch_of, separable, slots
 from kilter.train.epoch import Member
 from kilter.train.paused import Paused
 from kilter.train.recipe import Recipe, structure
@@ -50,11 +52,16 @@ class Mold:
         pattern: what they have in common.
         width: of the hidden layers.
         shape: of an example.
+        slots: of a batch where their batch sizes differ; None: they have one.
     """
 
     pattern: Any
     width: int
     shape: Shape
+    slots: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.width} units" + ("" if self.slots is None else f" and batches of {self.slots}")
 
     def cast(self, recipe: Recipe) -> Recipe:
         """The recipe in the mold's structure."""
@@ -66,7 +73,8 @@ class Mold:
             layer.replace(units=self._units(layer, place, _chain(recipe))) if isinstance(layer, Dense) else layer
             for place, layer in enumerate(recipe.net.layers)
         ]
-        return recipe.replace(net=Chain(*layers), optimizer=self._optimizer(recipe.optimizer))
+        batch = self.slots or recipe.batch_size
+        return recipe.replace(net=Chain(*layers), optimizer=self._optimizer(recipe.optimizer), batch_size=batch)
 
     def own(self, member: Member, recipe: Recipe) -> Member:
         """A member of the mold as one of its recipe: padding cut off, and the state of its own optimizer; on the host."""
@@ -149,28 +157,29 @@ class _Own:
     initializer: Any = None
 
 
-def pattern(recipe: Recipe, shape: Shape) -> Any:
+def pattern(recipe: Recipe, data: Dataset) -> Any:
     """What recipes that fit in one mold have in common; None for a recipe that fits in none."""
     net = recipe.net
     if not isinstance(net, Chain) or _last(net) is None or not _fitting(recipe):
         return None
     kinds = [_kind(layer, place, net) for place, layer in enumerate(net.followed_by(None).layers)]
     optimizer = one_of.OneOf() if _plain(recipe.optimizer) else recipe.optimizer
-    return structure(recipe.replace(net=Chain(*kinds), optimizer=optimizer))
+    batch = 1 if _mixable(recipe) else batch_of(recipe, len(data.train))
+    return structure(recipe.replace(net=Chain(*kinds), optimizer=optimizer, batch_size=batch))
 
 
-def mold(pattern: Any, recipes: Sequence[Recipe], shape: Shape) -> Mold:
+def mold(pattern: Any, recipes: Sequence[Recipe], data: Dataset) -> Mold:
     """The mold for recipes of a pattern; it holds their kinds and all that were met before."""
     met = _MET.setdefault(pattern, {})
     for recipe in recipes:
         for place, value in _choices(recipe):
             met.setdefault(place, {}).setdefault(jax.tree.structure(value), value)
-    return Mold(pattern, max(width_of(recipe) for recipe in recipes), shape)
+    return Mold(pattern, width_of(recipes), data.shape, slots(recipes, len(data.train)))
 
 
-def width_of(recipe: Recipe) -> int:
-    """The width of the narrowest mold that a recipe fits in."""
-    widest = max((layer.units for layer in dense(recipe)[:-1]), default=1)
+def width_of(recipes: Sequence[Recipe]) -> int:
+    """The width of the narrowest mold that the recipes fit in."""
+    widest = max((layer.units for recipe in recipes for layer in dense(recipe)[:-1]), default=1)
     return max(_NARROWEST, 1 << (widest - 1).bit_length())
 
 
@@ -198,6 +207,12 @@ def _fitting(recipe: Recipe) -> bool:
         and recipe.optimizer.needs == "gradient"
         and all(map(paddable, parts))
     )
+
+
+def _mixable(recipe: Recipe) -> bool:
+    """Whether recipes of other batch sizes fit beside it; in front of the dense layers a padded row must cost little."""
+    net = _chain(recipe)
+    return separable(recipe) and not any(_weighs(layer) for layer in net.layers[: _dense(net)[0]])
 
 
 def _weighs(layer: Layer) -> bool:

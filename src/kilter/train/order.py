@@ -1,5 +1,6 @@
 """The order of rows: permutations made on the host, one an epoch and seed, shared by all members of a seed."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,23 +11,29 @@ _BOOTSTRAP = 2**64 - 1
 
 
 def orders(
-    seeds: tuple[int, ...], first: int, count: int, longest: int, rows: int, batch: int, bootstrap: bool = False
+    seeds: tuple[int, ...],
+    first: int,
+    count: int,
+    longest: int,
+    rows: int,
+    shape: tuple[int, ...],
+    bootstrap: bool = False,
 ) -> Array:
-    """Row numbers of ``count`` epochs from ``first``, int32 ``(longest, seeds, steps, batch)``; zeros past ``count``.
+    """Row numbers of ``count`` epochs from ``first``, int32 ``(longest, seeds, *shape)``; zeros past ``count``.
 
     An epoch's permutation depends on its seed and number alone, so a resumed run sees the same order. Where the rows do
-    not fill the last batch, it is filled up with the first rows of the permutation; these are padding. With ``bootstrap``
-    every seed goes through its own sample of the rows, in the same order.
+    not fill the shape, which holds at least all, the first rows of the permutation follow again; these are padding. With
+    ``bootstrap`` every seed goes through its own sample of the rows, in the same order.
     """
-    steps = -(-rows // batch)
+    length = math.prod(shape)
     samples = {seed: sample(seed, rows) for seed in seeds} if bootstrap else {}
-    result = np.zeros((longest, len(seeds), steps * batch), np.int32)
+    result = np.zeros((longest, len(seeds), length), np.int32)
     for epoch in range(count):
         for place, seed in enumerate(seeds):
             order = permutation(seed, first + epoch, rows)
             order = samples[seed][order] if bootstrap else order
-            result[epoch, place] = np.resize(order, steps * batch)
-    return result.reshape(longest, len(seeds), steps, batch)
+            result[epoch, place] = np.resize(order, length)
+    return result.reshape(longest, len(seeds), *shape)
 
 
 def permutation(seed: int, epoch: int, rows: int) -> Array:

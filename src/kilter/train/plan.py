@@ -56,7 +56,7 @@ class Group:
         stacks = -(-len(self.members) // self.layout.size)
         waits = f", {self.together} at a time" if self.together < len(self.members) else ""
         time = "time not known yet" if self.seconds is None else f"about {self.seconds:.3g} s"
-        padded = "" if self.mold is None else f" padded to {self.mold.width} units"
+        padded = "" if self.mold is None else f" padded to {self.mold}"
         return (
             f"{_count(len(self.members), 'member')}{padded}{waits}: {_count(stacks, 'stack')} of {width} on "
             f"{_count(devices, 'device')}; {_size(self.cost.all)} a member, {_size(self.bytes)} in all; {time}"

@@ -84,6 +84,7 @@ def run_epochs(
     seeds: jax.Array,
     seats: jax.Array,
     epochs: jax.Array,
+    batches: jax.Array | None,
     rows: Rows,
     orders: jax.Array,
     first: jax.Array,
@@ -98,8 +99,9 @@ def run_epochs(
         seeds: one a member.
         seats: which of the orders a member follows.
         epochs: how many each member has in all.
+        batches: rows of a batch of each member, or None where all have the one that the orders tell.
         rows: shared by all members.
-        orders: row numbers ``(longest count, seeds, steps, batch)``.
+        orders: row numbers ``(longest count, seeds, *order)``, with the order of an epoch as `epoch` takes it.
         first: number of the first of these epochs.
         count: how many; at most the longest count. A number, so that it needs no compile.
         mesh: the devices to spread the members over, their number a multiple of the devices'; None: one device.
@@ -110,16 +112,22 @@ def run_epochs(
     """
 
     def share(
-        parts: Parts, members: Member, seeds: jax.Array, seats: jax.Array, epochs: jax.Array, *shared: Any
+        parts: Parts,
+        members: Member,
+        seeds: jax.Array,
+        seats: jax.Array,
+        epochs: jax.Array,
+        batches: jax.Array | None,
+        *shared: Any,
     ) -> Any:
         rows, orders, first, count = shared
         training = jax.vmap(lambda seed: named(jax.random.key(seed), "train"))(seeds)
 
         def one_epoch(members: Member, index: jax.Array) -> tuple[Member, dict[str, jax.Array]]:
-            def single(parts: Parts, member: Member, key: jax.Array, epochs: jax.Array, order: jax.Array) -> Any:
-                return epoch(parts, rows, member, key, order, first + index, epochs)
+            def single(parts: Parts, member: Member, key: Any, epochs: Any, batch: Any, order: jax.Array) -> Any:
+                return epoch(parts, rows, member, key, order, first + index, epochs, batch)
 
-            return over_members(single, len(seats))(parts, members, training, epochs, seats, orders[index])
+            return over_members(single, len(seats))(parts, members, training, epochs, batches, seats, orders[index])
 
         def body(carry: Any) -> Any:
             index, members, history = carry
@@ -136,4 +144,4 @@ def run_epochs(
         done, members, history = jax.lax.while_loop(going, body, (jnp.int32(0), members, history))
         return members, history, done[None]
 
-    return spread(share, mesh, shared=4)(parts, members, seeds, seats, epochs, rows, orders, first, count)
+    return spread(share, mesh, shared=4)(parts, members, seeds, seats, epochs, batches, rows, orders, first, count)

@@ -1,7 +1,7 @@
 """A stack: members of a fleet that go through the compiled program together, spread over the devices."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -16,23 +16,25 @@ from kilter.train.step import Batch, Parts
 Array = np.ndarray[Any, Any]
 
 
-@dataclass(frozen=True)
-class Roster:
-    """What tells the members of a fleet apart, one entry a member: their numbers, seeds, orders and epochs."""
+class Roster(NamedTuple):
+    """What tells the members of a fleet apart, one entry a member: their numbers, seeds, orders, epochs and batch sizes.
+
+    ``batches`` is None where all have one.
+    """
 
     parts: Parts
     seeds: Array
     seats: Array
     epochs: Array
+    batches: Array | None = None
 
     def take(self, slots: Array) -> "Roster":
         """The members with these indices."""
-        parts = jax.tree.map(lambda leaf: leaf[slots], self.parts)
-        return Roster(parts, self.seeds[slots], self.seats[slots], self.epochs[slots])
+        return jax.tree.map(lambda leaf: leaf[slots], self)
 
     def on(self, mesh: Mesh | None) -> "Roster":
         """The same on the devices, each with its share of the members."""
-        return Roster(*(to_shares(each, mesh) for each in (self.parts, self.seeds, self.seats, self.epochs)))
+        return to_shares(self, mesh)
 
 
 @dataclass
@@ -74,7 +76,7 @@ class Stack:
         """What the program is called with."""
         own = self.roster
         return (
-            own.parts, self.members, own.seeds, own.seats, own.epochs,
+            own.parts, self.members, own.seeds, own.seats, own.epochs, own.batches,
             rows, orders, np.int32(first), np.int32(count), self.mesh,
         )  # fmt: skip
 
