@@ -9,7 +9,6 @@ import pytest
 
 import kilter as kl
 from kilter import data, losses, nn, optim
-from kilter.train import mold
 from kilter.train.fleet import Fleet
 from kilter.train.interrupt import Interrupt
 from kilter.train.launch import fleets
@@ -144,8 +143,8 @@ def test_batch_sizes_join_as_long_as_that_costs_less_than_a_program():
 )
 def test_where_rows_depend_on_others_batch_sizes_are_not_mixed(given):
     first, other, *whole = [recipe(size, **given) for size in (5, 16, 47, 64)]
-    assert mold.pattern(first, DATA) != mold.pattern(other, DATA)
-    assert mold.pattern(whole[0], DATA) == mold.pattern(whole[1], DATA)
+    assert pattern.pattern(first, DATA) != pattern.pattern(other, DATA)
+    assert pattern.pattern(whole[0], DATA) == pattern.pattern(whole[1], DATA)
     assert [group.mold for group in kl.plan([first, other], DATA).groups] == [None, None]
 
 
@@ -153,8 +152,8 @@ def test_convolutions_in_front_keep_the_batch_size():
     images = kl.data.from_arrays(DRAW.normal(size=(40, 3, 4, 2)), Y[:40], seed=0)
     convolved = [recipe(size).replace(net=nn.Chain(nn.Conv(2, 2), nn.Flatten(), nn.Dense(3))) for size in (5, 16)]
     flat = [recipe(size).replace(net=nn.Chain(nn.Flatten(), nn.Dense(3))) for size in (5, 16)]
-    assert len({mold.pattern(each, images) for each in convolved}) == 2
-    assert len({mold.pattern(each, images) for each in flat}) == 1
+    assert len({pattern.pattern(each, images) for each in convolved}) == 2
+    assert len({pattern.pattern(each, images) for each in flat}) == 1
 
 
 DRAWING = [kind() for kind in (*nn.dropouts.ALL, *nn.activations.ALL) if kind.draws and kind is not nn.DropConnect]

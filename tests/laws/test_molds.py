@@ -8,7 +8,7 @@ import pytest
 
 import kilter as kl
 from kilter import losses, nn, optim
-from kilter.train import grouping, mold
+from kilter.train import grouping, pattern
 from kilter.train.interrupt import Interrupt
 from kilter.train.launch import fleets
 from kilter.train.program import run_epochs
@@ -124,15 +124,15 @@ def test_where_padding_costs_more_than_a_program_nothing_is_padded():
     ids=["layer norm", "orthogonal", "line search", "nested", "no dense layer", "no epsilon"],
 )
 def test_what_padding_would_change_fits_in_no_mold(other):
-    assert mold.pattern(other, DATA) is None
+    assert pattern.pattern(other, DATA) is None
 
 
 def test_other_outputs_layers_and_numbers_of_layers_are_other_patterns():
-    own = mold.pattern(RECIPES[0], DATA)
-    assert own == mold.pattern(RECIPES[5], DATA)
-    assert own != mold.pattern(recipe(net((3,), nn.ReLU()), OPTIMIZERS[0]), DATA)
-    assert own != mold.pattern(recipe(net((3, 7), nn.ReLU(), bias=False), OPTIMIZERS[0]), DATA)
-    assert own != mold.pattern(RECIPES[0].replace(batch_size=8), DATA)
+    own = pattern.pattern(RECIPES[0], DATA)
+    assert own == pattern.pattern(RECIPES[5], DATA)
+    assert own != pattern.pattern(recipe(net((3,), nn.ReLU()), OPTIMIZERS[0]), DATA)
+    assert own != pattern.pattern(recipe(net((3, 7), nn.ReLU(), bias=False), OPTIMIZERS[0]), DATA)
+    assert own != pattern.pattern(RECIPES[0].replace(batch_size=8), DATA)
 
 
 def test_a_later_fleet_finds_its_program_compiled(molded):

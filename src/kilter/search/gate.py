@@ -10,7 +10,7 @@ from kilter.nn.layer import shapes
 from kilter.search.dimension import Point
 from kilter.search.space import Space
 from kilter.train.check import check
-from kilter.train.mold import pattern
+from kilter.train.pattern import pattern
 from kilter.train.recipe import Recipe, structure
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 
 from kilter.data.dataset import Dataset
-from kilter.train import mold
+from kilter.train import mold, pattern
 from kilter.train.batches import batch_of, slots, updates
 from kilter.train.mold import Mold
 from kilter.train.recipe import Recipe, structure
@@ -28,19 +28,17 @@ Members = Sequence[tuple[Recipe, int]]
 def grouped(members: Members, data: Dataset) -> list[tuple[list[int], Mold | None]]:
     """Places of members that share a program, with the mold that they are cast in where their structures differ."""
     alike = _by(range(len(members)), lambda index: structure(members[index][0]))
-    patterns = _by(alike.values(), lambda group: mold.pattern(members[group[0]][0], data))
+    patterns = _by(alike.values(), lambda group: pattern.pattern(members[group[0]][0], data))
     found: list[tuple[list[int], Mold | None]] = []
-    for pattern, groups in patterns.items():
-        if pattern is None or len(groups) == 1:
+    for common, groups in patterns.items():
+        if common is None or len(groups) == 1:
             found += [(group, None) for group in groups]
         else:
-            found += _cast(pattern, groups, members, data)
+            found += _cast(common, groups, members, data)
     return sorted(found, key=lambda each: each[0][0])
 
 
-def _cast(
-    pattern: Any, groups: list[list[int]], members: Members, data: Dataset
-) -> list[tuple[list[int], Mold | None]]:
+def _cast(common: Any, groups: list[list[int]], members: Members, data: Dataset) -> list[tuple[list[int], Mold | None]]:
     """Structures of a pattern in molds: two sets that cost less together than another program are made one."""
     works = [_Work.of([members[index][0] for index in group], data) for group in groups]
     sets = list(_by(range(len(groups)), lambda place: works[place].level).values())
@@ -62,7 +60,7 @@ def _cast(
             found += [(group, None) for group in own]
         else:
             recipes = [members[group[0]][0] for group in own]
-            found.append((sorted(index for group in own for index in group), mold.mold(pattern, recipes, data)))
+            found.append((sorted(index for group in own for index in group), mold.mold(common, recipes, data)))
     return found
 
 
@@ -87,7 +85,7 @@ class _Work:
     @classmethod
     def of(cls, recipes: Sequence[Recipe], data: Dataset) -> "_Work":
         recipe, batch = recipes[0], batch_of(recipes[0], len(data.train))
-        units = (data.shape[-1], *(layer.units for layer in mold.dense(recipe)))
+        units = (data.shape[-1], *(layer.units for layer in pattern.dense(recipe)))
         level = mold.width_of([recipe]), (batch - 1).bit_length()
         return cls(recipe, units, batch, sum(each.epochs for each in recipes), level)
 

@@ -4,44 +4,32 @@ Compiling a program takes seconds, training a small net with it takes fractions 
 common ones, and kinds are told by a number; what a member computes stays what it would compute alone.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import Any, cast
+from functools import cache, lru_cache
+from typing import Any
 
 import jax
 import numpy as np
 
 from kilter.core import keys
-from kilter.core.padding import paddable
-from kilter.core.paths import walk
 from kilter.data.dataset import Dataset
 from kilter.nn import Chain, Dense
 from kilter.nn import molded as nets
-from kilter.nn.activations import Activation
 from kilter.nn.compose import Names
-from kilter.nn.initializers import Constant, Matched, Zeros
-from kilter.nn.layer import Layer, Shape, Weighted, shapes
-from kilter.nn.norm import BatchNorm
+from kilter.nn.layer import Layer, Shape, shapes
 from kilter.optim import one_of
 from kilter.optim.optimizer import Optimizer
-from kilter.optim.wrapper import Wrapper
-from kilter.train.batches import batch_of, separable, slots
+from kilter.train.batches import slots
 from kilter.train.epoch import Member
+from kilter.train.pattern import chain_of, choices, dense, dense_places, free, last_dense, plain, unmatched
 from kilter.train.paused import Paused
-from kilter.train.recipe import Recipe, structure
+from kilter.train.recipe import Recipe
 
 # Widths of molds are powers of two from here on.
 _NARROWEST = 32
 # Kinds met so far, by pattern and place: a mold holds all of them, so that later fleets find its program compiled.
 _MET: dict[Any, dict[Any, Any]] = {}
-
-
-class _Any(Activation):
-    """Stands for an activation of any kind."""
-
-    def __call__(self, x: Any) -> Any:
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -65,12 +53,12 @@ class Mold:
 
     def cast(self, recipe: Recipe) -> Recipe:
         """The recipe in the mold's structure."""
-        return recipe.replace(net=self._net(_chain(recipe)), optimizer=self._optimizer(recipe.optimizer))
+        return recipe.replace(net=self._net(chain_of(recipe)), optimizer=self._optimizer(recipe.optimizer))
 
     def blank(self, recipe: Recipe) -> Recipe:
         """A recipe as large as the mold, from which its cost can be told."""
         layers = [
-            layer.replace(units=self._units(layer, place, _chain(recipe))) if isinstance(layer, Dense) else layer
+            layer.replace(units=self._units(layer, place, chain_of(recipe))) if isinstance(layer, Dense) else layer
             for place, layer in enumerate(recipe.net.layers)
         ]
         batch = self.slots or recipe.batch_size
@@ -79,7 +67,7 @@ class Mold:
     def own(self, member: Member, recipe: Recipe) -> Member:
         """A member of the mold as one of its recipe: padding cut off, and the state of its own optimizer; on the host."""
         learner = self._with_own_state(member, recipe).learner
-        net, own = _chain(recipe), _own(_chain(recipe), self.shape)
+        net, own = chain_of(recipe), _own(chain_of(recipe), self.shape)
         params, state = _trimmed(learner.params, net, own), _trimmed(learner.state, net, own)
         like = _first_state(recipe.optimizer, params)
         moments = jax.tree.map(lambda leaf, like: leaf[tuple(map(slice, like.shape))], learner.moments, like)
@@ -108,8 +96,8 @@ class Mold:
         layers, own = [], _own(net, self.shape)
         for place, layer in enumerate(net.followed_by(None).layers):
             if isinstance(layer, Dense):
-                layers.append(_unmatched(layer).replace(units=self._units(layer, place, net)))
-            elif _free(layer):
+                layers.append(unmatched(layer).replace(units=self._units(layer, place, net)))
+            elif free(layer):
                 options, choice = self._options(place, layer)
                 layers.append(options[0] if len(options) == 1 else nets.OneOf(*options, choice=choice))
             else:
@@ -131,10 +119,10 @@ class Mold:
         return wide[-1] if wide else own.kernel[-2]
 
     def _units(self, layer: Dense, place: int, net: Chain) -> int:
-        return layer.units if place == _last(net) else self.width
+        return layer.units if place == last_dense(net) else self.width
 
     def _optimizer(self, optimizer: Optimizer) -> Optimizer:
-        if not _plain(optimizer):
+        if not plain(optimizer):
             return optimizer
         options, choice = self._options("optimizer", optimizer)
         return optimizer if len(options) == 1 else one_of.OneOf(*options, choice=choice)
@@ -157,22 +145,11 @@ class _Own:
     initializer: Any = None
 
 
-def pattern(recipe: Recipe, data: Dataset) -> Any:
-    """What recipes that fit in one mold have in common; None for a recipe that fits in none."""
-    net = recipe.net
-    if not isinstance(net, Chain) or _last(net) is None or not _fitting(recipe):
-        return None
-    kinds = [_kind(layer, place, net) for place, layer in enumerate(net.followed_by(None).layers)]
-    optimizer = one_of.OneOf() if _plain(recipe.optimizer) else recipe.optimizer
-    batch = 1 if _mixable(recipe) else batch_of(recipe, len(data.train))
-    return structure(recipe.replace(net=Chain(*kinds), optimizer=optimizer, batch_size=batch))
-
-
 def mold(pattern: Any, recipes: Sequence[Recipe], data: Dataset) -> Mold:
     """The mold for recipes of a pattern; it holds their kinds and all that were met before."""
     met = _MET.setdefault(pattern, {})
     for recipe in recipes:
-        for place, value in _choices(recipe):
+        for place, value in choices(recipe):
             met.setdefault(place, {}).setdefault(jax.tree.structure(value), value)
     return Mold(pattern, width_of(recipes), data.shape, slots(recipes, len(data.train)))
 
@@ -183,92 +160,8 @@ def width_of(recipes: Sequence[Recipe]) -> int:
     return max(_NARROWEST, 1 << (widest - 1).bit_length())
 
 
-def dense(recipe: Recipe) -> list[Dense]:
-    """The dense layers of a recipe that has a pattern."""
-    return [layer for layer in _chain(recipe).layers if isinstance(layer, Dense)]
-
-
-def _fitting(recipe: Recipe) -> bool:
-    """Whether padding changes nothing; what stands in front of the first dense layer is not padded."""
-    net = _chain(recipe)
-    padded = net.layers[_dense(net)[0] :]
-    parts = [part for part in (*padded, recipe.optimizer, recipe.penalty, recipe.constraint) if part is not None]
-    inside = [value for part in parts for _, value in walk(part)]
-    known = all(isinstance(layer, Dense) or not _weighs(layer) for layer in padded)
-    # Where epsilon is 0, what is 0 in padding is divided by 0.
-    regular = all(getattr(value, "epsilon", 1) != 0 for value in inside)
-    steady = all(isinstance(layer.bias_initializer, Zeros | Constant) for layer in padded if isinstance(layer, Dense))
-    exact = any(value.exact for value in inside if isinstance(value, BatchNorm))
-    return (
-        known
-        and regular
-        and steady
-        and not exact
-        and recipe.optimizer.needs == "gradient"
-        and all(map(paddable, parts))
-    )
-
-
-def _mixable(recipe: Recipe) -> bool:
-    """Whether recipes of other batch sizes fit beside it; in front of the dense layers a padded row must cost little."""
-    net = _chain(recipe)
-    return separable(recipe) and not any(_weighs(layer) for layer in net.layers[: _dense(net)[0]])
-
-
-def _weighs(layer: Layer) -> bool:
-    """Whether there are kernels in a layer."""
-    return any(isinstance(value, Weighted | Chain) for _, value in walk(layer))
-
-
-def _free(layer: Layer) -> bool:
-    """Whether a layer is an activation without parameters."""
-    return isinstance(layer, Activation) and layer.elementwise and type(layer).apply is Activation.apply
-
-
-def _chain(recipe: Recipe) -> Chain:
-    """The net of a recipe that has a pattern."""
-    return cast(Chain, recipe.net)
-
-
-def _dense(net: Chain) -> list[int]:
-    """Places of the dense layers."""
-    return [place for place, layer in enumerate(net.layers) if isinstance(layer, Dense)]
-
-
-def _last(net: Chain) -> int | None:
-    """Place of the last dense layer, whose units stay as they are."""
-    return max(_dense(net), default=None)
-
-
-def _kind(layer: Layer, place: int, net: Chain) -> Layer:
-    if isinstance(layer, Dense):
-        return _unmatched(layer).replace(units=layer.units if place == _last(net) else 1)
-    return _Any() if _free(layer) else layer
-
-
-def _plain(optimizer: Optimizer) -> bool:
-    """Whether all that an optimizer does is to update: it keeps no averages and watches no losses."""
-    inside = [type(value) for _, value in walk(optimizer) if isinstance(value, Optimizer)]
-    return not any(
-        getattr(kind, name) not in (getattr(Optimizer, name), getattr(Wrapper, name))
-        for kind in inside
-        for name in ("judged", "current", "averaged")
-    )
-
-
-def _unmatched(layer: Dense) -> Dense:
-    """With an initializer that is the same whatever activation follows."""
-    return layer.replace(initializer=Matched()) if isinstance(layer.initializer, Matched) else layer
-
-
-def _choices(recipe: Recipe) -> Iterator[tuple[Any, Any]]:
-    if _plain(recipe.optimizer):
-        yield "optimizer", recipe.optimizer
-    yield from ((place, layer) for place, layer in enumerate(recipe.net.layers) if _free(layer))
-
-
 def _own(net: Chain, shape: Shape) -> list[_Own]:
-    names, found, first = Names(), [], _dense(net)[0]
+    names, found, first = Names(), [], dense_places(net)[0]
     for place, (given, layer) in enumerate(zip(net.layers, net.followed_by(None).layers, strict=True)):
         name = keys.number(names(given, shape))
         if isinstance(layer, Dense):
@@ -292,14 +185,14 @@ def _ratio(own: Any, shape: Shape, given: Any, padded: Shape) -> float:
     return 1.0 if wide == 0 else _std(own, shape) / wide
 
 
-@cache
+@lru_cache(4096)
 def _std(initializer: Any, shape: Shape) -> float:
     return float(initializer.std(shape))
 
 
 def _trimmed(trees: Any, net: Chain, own: Sequence[_Own]) -> Any:
     """Parameters or state of all layers without what lies behind the net's own features."""
-    first = _dense(net)[0]
+    first = dense_places(net)[0]
 
     def cut(leaf: Any, each: _Own) -> Any:
         ends = each.kernel if np.ndim(leaf) > 1 else (each.units,) * np.ndim(leaf)
