@@ -114,7 +114,8 @@ def _judged(
     """Bytes of the two largest signals of a block of rows, and of what is said of all rows."""
 
     def signals(weights: Any, x: Any) -> Any:
-        return recipe.net.apply(*weights, x)[0]
+        params, state = weights
+        return recipe.net.apply(params, state, x)[0]
 
     block = jax.ShapeDtypeStruct((min(BLOCK, max(rows)), *shape), np.float32)
     steps = jax.make_jaxpr(signals)(weights, block).eqns

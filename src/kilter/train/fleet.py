@@ -14,6 +14,7 @@ from kilter.optim.optimizer import spanning
 from kilter.train import pace
 from kilter.train.epoch import Member, Rows
 from kilter.train.interrupt import Interrupt
+from kilter.train.judging import judge
 from kilter.train.layout import Layout, shrunk
 from kilter.train.mold import Mold
 from kilter.train.order import orders
@@ -87,7 +88,9 @@ class Fleet:
             lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=shares(mesh)), drawing.out_info
         )
         self._remember_past(drawing.out_info)
-        compiled(run_epochs.lower(*self._arguments(Stack(np.arange(self.size), slots.on(mesh), members, mesh), 0, 0)))
+        stack = Stack(np.arange(self.size), slots.on(mesh), members, mesh)
+        compiled(run_epochs.lower(*self._arguments(stack, 0, 0)))
+        compiled(judge.lower(*stack.judging(self.judged, bool(self.data.classes))))
         self.seconds["compile"] = time.perf_counter() - began
         return self
 
@@ -219,7 +222,7 @@ class Fleet:
         """Bring the members of all stacks to the host, and what they say of the rows; a stack that is read is freed."""
         while self.stacks:
             stack = self.stacks.pop()
-            told = stack.judge(self.judged, bool(self.data.classes))
+            told = judge(*stack.judging(self.judged, bool(self.data.classes)))
             members, told = jax.device_get((stack.members, told))
             for slot, index in enumerate(map(int, stack.indices)):
                 self.ended[index] = trees.take(members, slot)

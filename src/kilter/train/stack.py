@@ -8,10 +8,8 @@ import numpy as np
 from jax.sharding import Mesh
 
 from kilter.train.epoch import Member, Rows
-from kilter.train.judging import judge
 from kilter.train.outcome import Outcome
 from kilter.train.placing import to_shares
-from kilter.train.predict import Told
 from kilter.train.program import run_epochs
 from kilter.train.step import Batch, Parts
 
@@ -87,9 +85,9 @@ class Stack:
         made = int(done.max())
         return {name: column[: len(self.indices), :made] for name, column in history.items()}, made
 
-    def judge(self, rows: dict[str, Batch], classes: bool) -> dict[str, Told]:
-        """What the members say of the rows of each part, by part."""
-        return judge(self.roster.parts, self.members, rows, classes, self.mesh)
+    def judging(self, rows: dict[str, Batch], classes: bool) -> tuple[Any, ...]:
+        """What the program that judges the members on all rows is called with."""
+        return self.roster.parts, self.members, rows, classes, self.mesh
 
     @property
     def running(self) -> Array:
