@@ -1,5 +1,6 @@
 """Laws of fleets: where a member stands, beside whom, in how wide a stack and on how many devices changes nothing."""
 
+import tracemalloc
 from importlib import import_module
 
 import jax
@@ -197,6 +198,42 @@ def test_the_plan_counts_the_bytes_that_a_run_has(solos):
     assert cost.activations >= 16 * (4 + 8 + 8) * 4
     wider = kl.plan([RECIPES[0].put("net.layers[0].units", 80)], DATA).groups[0].cost
     assert wider.all > 5 * cost.all
+
+
+def test_what_a_program_takes_beside_its_members_is_in_the_plan(monkeypatch):
+    programs = []
+    monkeypatch.setattr(engine, "compiled", lambda lowered: programs.append(lowered.compile()))
+    fleet([recipe(lr) for lr in np.linspace(0.01, 0.1, 16)], (0,))
+    group = kl.plan([recipe()] * 16, DATA).groups[0]
+    epochs = programs[1].memory_analysis()  # of one device, as XLA tells
+    assert epochs.temp_size_in_bytes <= 1.2 * group.layout.width * group.cost.working
+    assert epochs.output_size_in_bytes == pytest.approx(group.layout.width * group.cost.kept, rel=0.2)
+
+
+def test_the_plan_covers_what_stays_on_the_host(monkeypatch):
+    fleet([recipe()], (0,))
+    held, run = [], engine.Fleet.run
+
+    def traced(self, progress, stop):
+        tracemalloc.start()
+        runs = run(self, progress, stop)
+        held.append(tracemalloc.get_traced_memory()[0])
+        tracemalloc.stop()
+        return runs
+
+    monkeypatch.setattr(engine.Fleet, "run", traced)
+    for count in (64, 192):
+        fleet([recipe()], range(count))
+    cost = kl.plan([recipe()], DATA).groups[0].cost
+    each = (held[1] - held[0]) / 128
+    assert cost.weights * 3 < each <= 1.2 * cost.host
+
+
+def test_a_run_holds_on_to_itself_alone(solos):
+    run = fleet(RECIPES[:1])[1]
+    arrays = jax.tree.leaves((run.params, run.state, run.history))
+    assert all(array.base is None for array in arrays)
+    assert sum(array.nbytes for array in arrays) < kl.plan(RECIPES[:1], DATA).groups[0].cost.host
 
 
 def test_a_plan_prints_what_will_happen(solos):

@@ -17,8 +17,8 @@ def _array(leaf: Any) -> Any:
 
 
 def take(tree: Any, index: int) -> Any:
-    """Member ``index`` of a stacked tree, on the host."""
-    return jax.tree.map(lambda leaf: np.asarray(leaf[index]), tree)
+    """A copy of member ``index`` of a stacked tree, on the host; a view would hold on to all members."""
+    return jax.tree.map(lambda leaf: np.array(leaf[index]), tree)
 
 
 def size(tree: Any) -> int:

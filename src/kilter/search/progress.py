@@ -13,7 +13,9 @@ class SearchLine(Bar):
         super().__init__("trial", trials, wanted, self._before)
 
     def advance(self, study: Study) -> None:
-        """Show the study as it is now."""
+        """Show the study as it is now; nothing is ranked where no one looks."""
+        if not self.seen:
+            return
         done = len(study.records)
         ranked = study.ranked
         best = f"  {study.metric.key} {describe(ranked[0].score)}" if ranked else ""

@@ -38,6 +38,8 @@ def distinct(trials: Iterable[Trial], gains: Mapping[int, tuple[float, ...]]) ->
         gains: of these by number, one an objective, higher is better.
     """
     known = {trial.id: trial for trial in trials}
+    if all(trial.parent is None for trial in known.values()):
+        return list(known.values())
     origin: dict[int, int] = {}
     for trial in known.values():
         parent = None if trial.parent is None else known.get(trial.parent)

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -12,6 +12,12 @@ import numpy as np
 from kilter.core.paths import walk
 from kilter.data.dataset import Dataset
 from kilter.train.recipe import Recipe
+from kilter.train.step import BLOCK
+
+# Bytes of Python's objects around an array, and around a run, as tracemalloc counts them.
+_ARRAY, _RUN = 200, 4096
+# An epoch adds four numbers to the history of the fleet, and to that of the run.
+_EPOCH = 2 * 4 * 4
 
 
 @dataclass(frozen=True)
@@ -24,6 +30,9 @@ class Cost:
         best: copy of the weights of the best epoch; 0 without validation rows.
         gradient: as large as the parameters.
         activations: what one batch leaves behind for the gradient.
+        judging: the two largest signals while a block of rows is judged.
+        told: what it says of all rows, with the objects of its run.
+        history: of all epochs.
         windowed: whether the net slides windows over its inputs, as convolutions do.
     """
 
@@ -32,6 +41,9 @@ class Cost:
     best: int
     gradient: int
     activations: int
+    judging: int = 0
+    told: int = 0
+    history: int = 0
     windowed: bool = False
 
     @property
@@ -45,9 +57,19 @@ class Cost:
         return self.weights + self.moments + self.gradient + self.activations
 
     @property
+    def working(self) -> int:
+        """Bytes beside these in an epoch: the member as it was before, for one that has ended stays so, and the rest."""
+        return self.kept + max(self.gradient + self.activations, self.judging)
+
+    @property
     def all(self) -> int:
-        """Bytes at the worst moment."""
-        return self.update + self.best
+        """Bytes on the device at the worst moment."""
+        return self.kept + self.working
+
+    @property
+    def host(self) -> int:
+        """Bytes on the host at the end: the member, what it says of the rows and its run."""
+        return self.kept + self.told + self.history
 
 
 def cost_of(recipe: Recipe, data: Dataset) -> Cost:
@@ -56,11 +78,15 @@ def cost_of(recipe: Recipe, data: Dataset) -> Cost:
     Activations are the arrays that the chain rule keeps of one batch, from the outputs back to the parameters.
     """
     batch, judged = min(recipe.batch_size, len(data.train)), data.validation is not None
-    return _cost(jax.tree.structure(recipe), data.shape, batch, judged)
+    rows = tuple(len(part) for part in data.parts.values())
+    cost = _cost(jax.tree.structure(recipe), data.shape, batch, judged, rows, bool(data.classes))
+    return replace(cost, history=_EPOCH * recipe.epochs)
 
 
 @cache
-def _cost(structure: Any, shape: tuple[int, ...], batch: int, judged: bool) -> Cost:
+def _cost(
+    structure: Any, shape: tuple[int, ...], batch: int, judged: bool, rows: tuple[int, ...], classes: bool
+) -> Cost:
     recipe = structure.unflatten([0.5] * structure.num_leaves)  # any numbers: they do not change a shape
     net, key = recipe.net, jax.eval_shape(jax.random.key, 0)
     params, state = jax.eval_shape(lambda key: net.init(key, shape), key)
@@ -74,7 +100,29 @@ def _cost(structure: Any, shape: tuple[int, ...], batch: int, judged: bool) -> C
     weights = size((params, state))
     windowed = any(hasattr(value, "window") for _, value in walk(net))
     best = weights if judged else 0
-    return Cost(weights, size(moments), best, size(params), _without(chained, params), windowed)
+    judging, told = _judged(recipe, (params, state), shape, rows, classes)
+    arrays = len(jax.tree.leaves((params, state))) * (1 + judged) + len(jax.tree.leaves(moments))
+    return Cost(
+        weights, size(moments), best, size(params), _without(chained, params),
+        judging, told + _ARRAY * arrays + _RUN, windowed=windowed,
+    )  # fmt: skip
+
+
+def _judged(
+    recipe: Recipe, weights: Any, shape: tuple[int, ...], rows: tuple[int, ...], classes: bool
+) -> tuple[int, int]:
+    """Bytes of the two largest signals of a block of rows, and of what is said of all rows."""
+
+    def signals(weights: Any, x: Any) -> Any:
+        params, state = weights
+        return recipe.net.apply(params, state, x)[0]
+
+    block = jax.ShapeDtypeStruct((min(BLOCK, max(rows)), *shape), np.float32)
+    steps = jax.make_jaxpr(signals)(weights, block).eqns
+    largest = max((size([each.aval for each in step.outvars]) for step in steps), default=0)
+    row = jax.eval_shape(signals, weights, jax.ShapeDtypeStruct((1, *shape), np.float32))
+    read = jax.eval_shape(lambda row: (recipe.loss.read(row, classes), recipe.loss.noise(row)), row)
+    return 2 * largest, sum(rows) * (size(read) + np.dtype(np.float32).itemsize)
 
 
 def _without(tree: Any, params: Any) -> int:

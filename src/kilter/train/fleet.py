@@ -226,14 +226,14 @@ class Fleet:
             self.stacks.append(Stack.of(chosen, self.roster, members, layout.size, mesh))
 
     def _settle(self) -> None:
-        """Bring the members of all stacks to the host, and what they say of the rows."""
-        for stack in self.stacks:
+        """Bring the members of all stacks to the host, and what they say of the rows; a stack that is read is freed."""
+        while self.stacks:
+            stack = self.stacks.pop()
             told = judge(*stack.judging(self.judged, bool(self.data.classes)))
             members, told = jax.device_get((stack.members, told))
             for slot, index in enumerate(map(int, stack.indices)):
                 self.ended[index] = trees.take(members, slot)
                 self.told[index] = trees.take(told, slot)
-        self.stacks = []
 
     @property
     def data(self) -> Dataset:
@@ -280,7 +280,7 @@ class Fleet:
     def _run(self, index: int, lasted: Any, ended: Outcome) -> Run:
         member = self._own(index)
         recipe, seed = self.task.members[index]
-        history = {name: column[index, : lasted[index]] for name, column in self.history.items()}
+        history = {name: column[index, : lasted[index]].copy() for name, column in self.history.items()}
         paused = ended is Outcome.FINISHED and self._pauses(index, member)
         outcome = Outcome.PAUSED if paused else Outcome.of(int(member.outcome), ended)
         share = float(lasted[index] / max(1, lasted.sum()))

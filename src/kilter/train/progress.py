@@ -45,6 +45,11 @@ class Bar:
             self._progress.update(self._task, completed=done, told=told)
 
     @property
+    def seen(self) -> bool:
+        """Whether anything is shown at all."""
+        return self._progress is not None
+
+    @property
     def seconds(self) -> float:
         """Since the line was made."""
         return max(time.perf_counter() - self._start, 1e-9)

@@ -88,7 +88,7 @@ class Stack:
         return {name: column[: len(self.indices), :made] for name, column in history.items()}, made
 
     def judging(self, rows: dict[str, Batch], classes: bool) -> tuple[Any, ...]:
-        """What the program that judges members is called with."""
+        """What the program that judges the members on all rows is called with."""
         return self.roster.parts, self.members, rows, classes, self.mesh
 
     @property

@@ -15,6 +15,9 @@ from kilter.optim.objective import Objective
 from kilter.optim.optimizer import Optimizer
 from kilter.train.stopping import EarlyStopping
 
+# Rows that are judged at once.
+BLOCK = 1024
+
 
 class Parts(NamedTuple):
     """What the compiled program needs of a recipe; for a fleet its numbers are stacked."""
@@ -85,7 +88,7 @@ def _losses(loss: Loss, outputs: jax.Array, y: jax.Array, mix: Mix | None) -> ja
     return mix.share * loss(outputs, y) + (1.0 - mix.share) * loss(outputs, y[mix.partner])
 
 
-def outputs(net: Layer, params: Any, state: Any, x: jax.Array, block: int = 1024) -> jax.Array:
+def outputs(net: Layer, params: Any, state: Any, x: jax.Array, block: int = BLOCK) -> jax.Array:
     """Outputs at inference for any number of rows, a block at a time so that activations stay small."""
     if len(x) <= block:
         return net.apply(params, state, x)[0]
