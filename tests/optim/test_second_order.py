@@ -246,11 +246,26 @@ NET = nn.Chain(nn.Dense(2), nn.Tanh(), nn.Dense(1))
 
 
 def test_a_small_net_on_diabetes_as_by_scipy(diabetes):
-    """Levenberg-Marquardt in float64 from the same weights, and L-BFGS."""
+    """Levenberg-Marquardt in float64 from the same weights, and L-BFGS.
+
+    The loss has several valleys, and a step cut otherwise may lead into another: not always the same, but never higher.
+    """
     recipe = kl.Recipe(NET, losses.SquaredError(), optimizer=optim.GaussNewton(), batch_size=442, epochs=60)
-    run = kl.train(recipe, diabetes, progress=False)
-    searched = kl.train(recipe.replace(optimizer=optim.LBFGS(), epochs=20), diabetes, progress=False)
-    begin = kl.train(recipe.replace(epochs=0), diabetes, progress=False)
+    seeds = range(5)
+    runs = kl.train_fleet([recipe], diabetes, seeds=seeds, progress=False)
+    searched = kl.train_fleet(
+        [recipe.replace(optimizer=optim.LBFGS(), epochs=20)], diabetes, seeds=seeds, progress=False
+    )
+    begun = kl.train_fleet([recipe.replace(epochs=0)], diabetes, seeds=seeds, progress=False)
+    expected = np.array([_by_scipy(begin, diabetes) for begin in begun])
+    losses_of = np.array([[run.metrics["loss"] for run in found] for found in (runs, searched)])
+    for found, close in zip(losses_of, (1e-4, 1e-3), strict=True):
+        assert (found <= expected * (1 + close)).all()
+        assert np.isclose(found, expected, rtol=close).sum() >= 2
+    assert all((run.history["lr"] == 1.0).all() for run in runs)
+
+
+def _by_scipy(begin, diabetes):
     x, y = diabetes.train.x.astype(float), diabetes.train.y.ravel().astype(float)
     with jax.enable_x64(True):
         flat, unravel = ravel_pytree(jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), begin.params))
@@ -259,10 +274,7 @@ def test_a_small_net_on_diabetes_as_by_scipy(diabetes):
         witness = scipy.optimize.least_squares(
             lambda w: np.asarray(residuals(w)), np.asarray(flat), jac=lambda w: np.asarray(jacobian(w)), method="lm"
         )
-    expected = 2 * witness.cost / len(y)
-    assert run.metrics["loss"] == pytest.approx(expected, rel=1e-4)
-    assert searched.metrics["loss"] == pytest.approx(expected, rel=1e-3)
-    assert (run.history["lr"] == 1.0).all()
+    return 2 * witness.cost / len(y)
 
 
 @pytest.mark.parametrize("make", [lambda s: optim.LBFGS(s, iterations=3), optim.GaussNewton], ids="LG")

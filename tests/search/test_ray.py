@@ -24,7 +24,9 @@ from kilter.core.errors import InputError
 from kilter.core.specs import option
 from kilter.search import cluster
 from kilter.search.runner import Here, Runner
-from kilter.train.fleet import Fleet
+from kilter.train.interrupt import Interrupt
+from kilter.train.launch import fleets
+from kilter.train.task import Task
 
 ray = pytest.importorskip("ray")
 
@@ -248,8 +250,8 @@ def test_values_data_runs_and_members_travel_unchanged(iris, small_run):
     np.testing.assert_array_equal(sent(data).door.enter(table[["size", "color"]]), data.door.enter(table))
     x = iris.validation.x
     np.testing.assert_array_equal(sent(small_run).predict_proba(x), small_run.predict_proba(x))
-    fleet = Fleet.launch([recipe(lr=0.1, momentum=0.5)], iris, (0,))
-    fleet.run(False, 1)
+    ((_, fleet),) = fleets(Task([(recipe(lr=0.1, momentum=0.5), 0)], iris, until=1))
+    fleet.run(False, Interrupt())
     (member,) = fleet.paused()
     jax.tree.map(np.testing.assert_array_equal, sent(member).leaves, member.leaves)
 

@@ -19,8 +19,9 @@ from kilter.train.fleet import Fleet
 from kilter.train.interrupt import Interrupt, interruptible
 from kilter.train.launch import fleets
 from kilter.train.outcome import Outcome
+from kilter.train.pattern import pattern
 from kilter.train.paused import Paused
-from kilter.train.recipe import Recipe
+from kilter.train.recipe import Recipe, structure
 from kilter.train.run import Run
 from kilter.train.task import Task
 
@@ -54,6 +55,13 @@ class Group:
         paused = [member for parent in parents for member in members[parent]]
         pairs = [(recipe, seed) for recipe in self.recipes for seed in seeds]
         return Task(pairs, data, until=self.asks[0].epochs, paused=paused)
+
+    def alike(self, data: Dataset) -> "list[Group]":
+        """The asks that may share a program, each set as a group."""
+        sets: dict[Any, list[int]] = defaultdict(list)
+        for place, recipe in enumerate(self.recipes):
+            sets[pattern(recipe, data) or structure(recipe)].append(place)
+        return [self.take(places) for places in sets.values()]
 
     def split(self, parts: int) -> "list[Group]":
         """So many groups of about as many asks each."""

@@ -23,8 +23,8 @@ _LOOK = 0.25
 class Ray(Runner):
     """Trains the trials of a search on the nodes of a Ray cluster: ``kl.search(..., runner=kl.search.Ray())``.
 
-    Trials of one structure are split into fleets, small enough to keep all nodes busy; each is one Ray task, and what
-    comes back is recorded at once. The trials are those of a search in one process; scores differ in rounding at most,
+    Trials that may share a program are split into fleets, small enough to keep all nodes busy; each is one Ray task, and
+    what comes back is recorded at once. The trials are those of a search in one process; scores differ in rounding at most,
     where fleets have other sizes. A worker or a node that is lost costs the fleets that it trained: these are sent again,
     and after so many retries their trials are recorded as failed. Ctrl-C and ``time_limit`` give up the fleets that are
     out; with ``storage`` the next call trains them.
@@ -107,7 +107,7 @@ class _Tasks:
             max_retries=0,
             runtime_env={"env_vars": cluster.environment(runner.cpus, runner.gpus)},
         )
-        self._data, self._seeds = ray.put(data), seeds
+        self._data, self._sent_data, self._seeds = data, ray.put(data), seeds
         self._out: dict[Any, _Sent] = {}
 
     def train(self, groups: Sequence[Group], members: Members, over: Over) -> Iterator[list[Ended]]:
@@ -116,8 +116,8 @@ class _Tasks:
             return
         slots = cluster.slots(self._ray, self._runner.needs)
         size = min(self._runner.fleet_size, -(-sum(len(group.asks) for group in groups) // max(1, slots)))
-        for group in groups:
-            for part in group.split(-(-len(group.asks) // size)):
+        for alike in (each for group in groups for each in group.alike(self._data)):
+            for part in alike.split(-(-len(alike.asks) // size)):
                 parents = [ask.parent for ask in part.asks if ask.parent is not None]
                 self._send(_Sent(part, {parent: members[parent] for parent in parents}))
         while self._out and not over():
@@ -132,7 +132,7 @@ class _Tasks:
         self._out.clear()
 
     def _send(self, sent: _Sent) -> None:
-        self._out[self._task.remote(sent.group, self._data, self._seeds, sent.members)] = sent
+        self._out[self._task.remote(sent.group, self._sent_data, self._seeds, sent.members)] = sent
 
     def _received(self, task: Any) -> list[Ended]:
         """Trials of a task that has ended; none where it was lost and is out again."""
