@@ -1,4 +1,4 @@
-"""Compiled programs kept on disk between sessions, and a watch on whether they are found again.
+"""Compiled programs kept on disk between processes, and a watch on whether they are found again.
 
 JAX keeps programs by itself where it is told a folder, but may miss them without a word on some processors. So hits and
 misses are counted, every program that had to be compiled leaves a mark, and a miss where there is a mark already is said.
@@ -69,7 +69,7 @@ def compiled(lowered: Any) -> Any:
     if own and counts.misses > before and not _mark(lowered.as_text()):
         warnings.warn(
             f"a compiled program was kept in {_kept[0]}, but JAX does not find it again on this machine, so that every "
-            "session compiles anew; set JAX_COMPILATION_CACHE_DIR to another folder, or delete this one",
+            "process compiles anew; set JAX_COMPILATION_CACHE_DIR to another folder, or delete this one",
             DoubtWarning,
             stacklevel=2,
         )
