@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from kilter.core.alone import alone
 from kilter.core.errors import InputError
 from kilter.core.specs import number
 from kilter.nn.initializer import Initializer, Shape, center, check_kernel, fans
@@ -13,9 +14,14 @@ from kilter.nn.initializer import Initializer, Shape, center, check_kernel, fans
 
 def orthonormal(key: jax.Array, rows: int, columns: int) -> jax.Array:
     """A matrix with orthonormal columns (rows where these are fewer), uniform over all of them."""
-    q, r = jnp.linalg.qr(jax.random.normal(key, (max(rows, columns), min(rows, columns))))
+    q, r = _qr(jax.random.normal(key, (max(rows, columns), min(rows, columns))))
     q = q * jnp.where(jnp.diagonal(r) < 0, -1.0, 1.0)  # without the sign, QR's own choice would show: Mezzadri 2007
     return q if rows >= columns else q.T
+
+
+@alone
+def _qr(matrix: jax.Array) -> tuple[jax.Array, jax.Array]:
+    return jnp.linalg.qr(matrix)
 
 
 class Orthogonal(Initializer):

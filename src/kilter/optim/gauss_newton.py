@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
 from kilter.core import trees
+from kilter.core.alone import alone
 from kilter.core.errors import InputError
 from kilter.core.specs import number, option
 from kilter.optim.objective import Objective
@@ -136,10 +137,15 @@ def _columns(outputs: jax.Array, pull: Any, flat: jax.Array) -> jax.Array:
     return jax.vmap(lambda each: push((each,))[0])(jnp.eye(flat.size, dtype=flat.dtype))
 
 
+@alone
+def _solved(matrix: jax.Array, right: jax.Array) -> jax.Array:
+    return jax.scipy.linalg.cho_solve(jax.scipy.linalg.cho_factor(matrix), right)
+
+
 def _tried(model: _Model, now: _Trial, evaluate: Any) -> _Trial:
     """One trial step; a matrix that is not positive definite gives NaN, which is no gain."""
     damped = model.matrix + now.damping * jnp.eye(model.flat.size, dtype=model.flat.dtype)
-    step = -jax.scipy.linalg.cho_solve(jax.scipy.linalg.cho_factor(damped), model.grad)
+    step = -_solved(damped, model.grad)
     promised = 0.5 * step @ (now.damping * step - model.grad)
     gained = model.value - evaluate(model.flat + step)
     # What is promised below the rounding of the loss cannot show in it; the gradient is still good there.
