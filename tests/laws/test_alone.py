@@ -17,10 +17,9 @@ for round in range(30):
 newton = kl.Recipe(nn.Dense(3), losses.SoftmaxCrossEntropy(), optimizer=optim.GaussNewton(), epochs=4, batch_size=40)
 for round in range(10):
     kl.train_fleet([newton], kl.data.iris(), seeds=range(16), progress=False)
-print(jax.local_device_count())
+
 """
 
 
 def test_batches_of_matrices_do_not_wait_for_each_other_for_ever():
-    found = subprocess.run([sys.executable, "-W", "ignore", "-c", SCRIPT], capture_output=True, text=True, timeout=300)
-    assert found.returncode == 0, found.stderr
+    subprocess.run([sys.executable, "-W", "ignore", "-c", SCRIPT], check=True, timeout=300)
