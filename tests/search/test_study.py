@@ -123,6 +123,15 @@ def test_what_is_too_large_for_the_device_trains_in_halves_or_fails(iris, study,
         assert np.allclose(found.trials["score"], study.trials["score"])
 
 
+def test_trials_that_memory_cannot_hold_have_failed_and_the_others_go_on(iris, monkeypatch):
+    monkeypatch.setattr(importlib.import_module("kilter.train.plan"), "free_memory", lambda: 1 << 20)
+    table = search(iris, recipe(units=kl.Choice(8, 50_000), momentum=kl.Uniform(0.0, 0.9)), trials=6).trials
+    large = table["net.layers[0].units"] == 50_000
+    assert 0 < large.sum() < 6
+    assert table.loc[large, "outcome"].str.contains("one member needs .* of memory").all()
+    assert table.loc[~large, "score"].notna().all()
+
+
 def test_a_trial_that_diverges_has_failed(iris):
     study = search(iris, recipe(kl.LogUniform(1e30, 1e32), momentum=kl.Uniform(0.0, 0.9)))
     assert study.trials["score"].isna().all()

@@ -9,6 +9,7 @@ import os
 import platform
 import sys
 import threading
+import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -63,10 +64,10 @@ def cache_folder() -> Path:
 
 def compiled(lowered: Any) -> Any:
     """Compile a lowered program, or find it on disk; says so where one that was kept is not found again."""
-    before = counts.misses
+    before, began = counts.misses, time.time()
     program = lowered.compile()
     own = _kept and _config.jax_compilation_cache_dir == str(_kept[0])
-    if own and counts.misses > before and not _mark(lowered.as_text()):
+    if own and counts.misses > before and not _mark(lowered.as_text(), began):
         warnings.warn(
             f"a compiled program was kept in {_kept[0]}, but JAX does not find it again on this machine, so that every "
             "process compiles anew; set JAX_COMPILATION_CACHE_DIR to another folder, or delete this one",
@@ -76,8 +77,8 @@ def compiled(lowered: Any) -> Any:
     return program
 
 
-def _mark(text: str) -> bool:
-    """Leave a mark for a program that was compiled; False if there was one already.
+def _mark(text: str, began: float) -> bool:
+    """Leave a mark for a program that was compiled; False if there was one before that began.
 
     Whatever JAX may rightly tell programs apart by is part of the mark, so that no other setting is taken for a miss.
     """
@@ -85,9 +86,9 @@ def _mark(text: str) -> bool:
     flags = {name: value for name, value in os.environ.items() if name.startswith(("XLA_", "LIBTPU_", "TF_", "CUDA_"))}
     setting = (jax.__version__, platform.node(), platform.machine(), jax.devices(), chosen, sorted(flags.items()), text)
     mark = _kept[0] / f"{hashlib.sha256(repr(setting).encode()).hexdigest()}.mark"
-    if mark.exists():
-        return False
     try:
+        if mark.exists():
+            return mark.stat().st_mtime > began  # by another process or thread that compiled beside this one
         mark.parent.mkdir(parents=True, exist_ok=True)
         mark.touch()
     except OSError:  # a folder that cannot be written keeps no programs either, and JAX says so

@@ -95,20 +95,35 @@ class _Gathered:
 
 
 def trained(group: Group, data: Dataset, seeds: tuple[int, ...], members: Members) -> Iterator[list[Ended]]:
-    """Train a group to its epochs, a fleet at a time, until Ctrl-C. What is too large for the device trains in halves."""
-    gathered: dict[int, _Gathered] = defaultdict(_Gathered)
+    """Train a group to its epochs, a fleet at a time, until Ctrl-C.
+
+    What memory or the device cannot hold is tried in halves, until what is too large stands alone and has failed.
+    """
+    waiting = [group]
     with interruptible() as stop:
-        for indices, fleet in fleets(group.task(data, seeds, members)):
-            places = sorted({index // len(seeds) for index in indices})
+        while waiting and not stop.asked:
+            group = waiting.pop()
+            left = set(range(len(group.asks)))
             try:
-                done = _run(fleet, indices, len(seeds), gathered, stop)
-            except jax.errors.JaxRuntimeError as error:
-                yield from _in_halves(group.take(places), data, seeds, members, error)
-                continue
-            if not done:
-                return
-            whole = [place for place in places if len(gathered[place].runs) == len(seeds)]
-            yield [_ended(group.asks[place], gathered.pop(place)) for place in whole]
+                for ended in _in_fleets(group, group.task(data, seeds, members), len(seeds), stop):
+                    left -= ended.keys()
+                    yield list(ended.values())
+            except (InputError, jax.errors.JaxRuntimeError) as error:
+                rest = group.take(sorted(left))
+                if len(rest.asks) > 1:
+                    waiting += reversed(rest.split(2))
+                else:
+                    yield [Ended(Trial.failed(rest.asks[0], " ".join(str(error).split())[:200]))]
+
+
+def _in_fleets(group: Group, task: Task, seeds: int, stop: Interrupt) -> Iterator[dict[int, Ended]]:
+    """What each fleet brings to its end, by the place of the ask."""
+    gathered: dict[int, _Gathered] = defaultdict(_Gathered)
+    for indices, fleet in fleets(task):
+        if not _run(fleet, indices, seeds, gathered, stop):
+            return
+        whole = [place for place, found in gathered.items() if len(found.runs) == seeds]
+        yield {place: _ended(group.asks[place], gathered.pop(place)) for place in whole}
 
 
 def _run(fleet: Fleet, indices: Sequence[int], seeds: int, gathered: dict[int, _Gathered], stop: Interrupt) -> bool:
@@ -118,23 +133,13 @@ def _run(fleet: Fleet, indices: Sequence[int], seeds: int, gathered: dict[int, _
     if any(run.outcome is Outcome.INTERRUPTED for run in runs):
         return False
     seconds = (time.perf_counter() - began) / len(runs)
-    for index, run, paused in zip(indices, runs, fleet.paused(), strict=True):
-        ask = gathered[index // seeds]
-        ask.runs[index % seeds] = run
-        ask.seconds += seconds
-        if run.outcome is Outcome.PAUSED or fleet.task.last(run.recipe) < run.recipe.epochs:
-            ask.paused[index % seeds] = paused
+    for index, run in zip(indices, runs, strict=True):
+        gathered[index // seeds].runs[index % seeds] = run
+        gathered[index // seeds].seconds += seconds
+    if any(fleet.task.last(run.recipe) < run.recipe.epochs for run in runs):
+        for index, paused in zip(indices, fleet.paused(), strict=True):
+            gathered[index // seeds].paused[index % seeds] = paused
     return True
-
-
-def _in_halves(
-    group: Group, data: Dataset, seeds: tuple[int, ...], members: Members, error: Exception
-) -> Iterator[list[Ended]]:
-    if len(group.asks) == 1:
-        yield [Ended(Trial.failed(group.asks[0], " ".join(str(error).split())[:200]))]
-        return
-    for half in group.split(2):
-        yield from trained(half, data, seeds, members)
 
 
 def _ended(ask: Ask, gathered: _Gathered) -> Ended:

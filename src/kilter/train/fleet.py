@@ -22,14 +22,15 @@ from kilter.train.order import orders
 from kilter.train.outcome import Outcome
 from kilter.train.parts import parts_of
 from kilter.train.paused import Paused
-from kilter.train.placing import mesh_of, shares, to_all
+from kilter.train.placing import mesh_of, shares, to_all, to_shares
 from kilter.train.predict import Told
 from kilter.train.program import initialize, run_epochs
 from kilter.train.progress import Line
 from kilter.train.recipe import structure
+from kilter.train.roster import Roster
 from kilter.train.rows import Load, spread
 from kilter.train.run import Run
-from kilter.train.stack import Roster, Stack
+from kilter.train.stack import Stack
 from kilter.train.starting import check_start, from_run
 from kilter.train.step import Batch
 from kilter.train.task import Task
@@ -90,7 +91,7 @@ class Fleet:
         members = jax.tree.map(
             lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=shares(mesh)), drawing.out_info
         )
-        stack = Stack(np.arange(self.size), slots.on(mesh), members, mesh)
+        stack = Stack(np.arange(self.size), to_shares(slots, mesh), members, mesh)
         with ThreadPoolExecutor() as pool:  # XLA leaves other threads alone while it works
             jobs = [] if self.task.paused else [pool.submit(compiled, drawing)]
             jobs.append(pool.submit(compiled, run_epochs.lower(*self._arguments(stack, 0, 0))))

@@ -10,11 +10,8 @@ from jax.sharding import Mesh
 from kilter.train import step
 from kilter.train.epoch import Member
 from kilter.train.predict import Told
-from kilter.train.program import over_members, spread
+from kilter.train.program import QUICKLY, over_members, spread
 from kilter.train.step import Batch, Parts
-
-# It runs once: compiled without optimization it is ready in a third of the time.
-_QUICKLY = {"xla_backend_optimization_level": 0}
 
 
 def kept(optimizer: Any, member: Member) -> tuple[Any, Any]:
@@ -26,7 +23,7 @@ def kept(optimizer: Any, member: Member) -> tuple[Any, Any]:
     return jax.tree.map(lambda best, last: jnp.where(member.best_epoch >= 0, best, last), member.best, last)
 
 
-@partial(jax.jit, static_argnames=("classes", "mesh"), compiler_options=_QUICKLY)
+@partial(jax.jit, static_argnames=("classes", "mesh"), compiler_options=QUICKLY)
 def judge(
     parts: Parts, members: Member, rows: dict[str, Batch], classes: bool, mesh: Mesh | None = None
 ) -> dict[str, Told]:

@@ -28,8 +28,8 @@ from kilter.train.recipe import Recipe
 
 # Widths of molds are powers of two from here on.
 _NARROWEST = 32
-# Kinds met so far, by pattern and place: a mold holds all of them, so that later fleets find its program compiled.
-_MET: dict[Any, dict[Any, Any]] = {}
+# Kinds met so far, by pattern and place: new molds hold all of them, so that later fleets find their program compiled.
+_MET: dict[Any, dict[Any, dict[Any, Any]]] = {}
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,14 @@ class Mold:
         pattern: what they have in common.
         width: of the hidden layers.
         shape: of an example.
+        kinds: by place, one of each kind that may stand there.
         slots: of a batch where their batch sizes differ; None: they have one.
     """
 
     pattern: Any
     width: int
     shape: Shape
+    kinds: tuple[tuple[Any, tuple[Any, ...]], ...]
     slots: int | None = None
 
     def __str__(self) -> str:
@@ -129,10 +131,10 @@ class Mold:
 
     def _options(self, place: Any, own: Any) -> tuple[list[Any], int]:
         """All kinds met at a place, with this one in its own place among them."""
-        met = _MET[self.pattern].setdefault(place, {})
-        kinds = list(met)
-        choice = kinds.index(jax.tree.structure(own))
-        return [own if index == choice else met[kind] for index, kind in enumerate(kinds)], choice
+        options = list(dict(self.kinds)[place])
+        choice = [jax.tree.structure(each) for each in options].index(jax.tree.structure(own))
+        options[choice] = own
+        return options, choice
 
 
 @dataclass(frozen=True)
@@ -151,7 +153,8 @@ def mold(pattern: Any, recipes: Sequence[Recipe], data: Dataset) -> Mold:
     for recipe in recipes:
         for place, value in choices(recipe):
             met.setdefault(place, {}).setdefault(jax.tree.structure(value), value)
-    return Mold(pattern, width_of(recipes), data.shape, slots(recipes, len(data.train)))
+    kinds = tuple((place, tuple(values.values())) for place, values in met.items())
+    return Mold(pattern, width_of(recipes), data.shape, kinds, slots(recipes, len(data.train)))
 
 
 def width_of(recipes: Sequence[Recipe]) -> int:

@@ -18,10 +18,11 @@ from kilter.nn.initializers import LSUV
 from kilter.nn.layer import Layer
 from kilter.train.epoch import Member, Rows, begin, epoch
 from kilter.train.placing import AXIS, SHARED
+from kilter.train.roster import Roster
 from kilter.train.step import Learner, Parts
 
-# Drawing weights happens once: compiled without optimization it is ready in a third of the time.
-_QUICKLY = {"xla_backend_optimization_level": 0}
+# What runs once, as drawing weights: compiled without optimization it is ready in a third of the time.
+QUICKLY = {"xla_backend_optimization_level": 0}
 # Whole vectors where the processor has them: 6 to 8 % faster small networks than with XLA's own choice of half of them.
 _WIDELY = {"xla_cpu_prefer_vector_width": 512}
 
@@ -59,7 +60,7 @@ def spread(function: Callable[..., Any], mesh: Mesh | None, shared: int) -> Call
     return everywhere
 
 
-@partial(jax.jit, static_argnames=("shape", "judged", "mesh"), compiler_options=_QUICKLY)
+@partial(jax.jit, static_argnames=("shape", "judged", "mesh"), compiler_options=QUICKLY)
 def initialize(
     parts: Parts, seeds: jax.Array, x: jax.Array, shape: tuple[int, ...], judged: bool, mesh: Mesh | None = None
 ) -> Member:
@@ -79,12 +80,8 @@ def _calibrated(net: Layer) -> bool:
 
 @partial(jax.jit, static_argnames=("mesh",), donate_argnames=("members",), compiler_options=_WIDELY)
 def run_epochs(
-    parts: Parts,
+    roster: Roster,
     members: Member,
-    seeds: jax.Array,
-    seats: jax.Array,
-    epochs: jax.Array,
-    batches: jax.Array | None,
     rows: Rows,
     orders: jax.Array,
     first: jax.Array,
@@ -94,12 +91,8 @@ def run_epochs(
     """Train all members for up to ``count`` epochs.
 
     Args:
-        parts: of the recipes, numbers stacked.
+        roster: of the members.
         members: stacked; donated.
-        seeds: one a member.
-        seats: which of the orders a member follows.
-        epochs: how many each member has in all.
-        batches: rows of a batch of each member, or None where all have the one that the orders tell.
         rows: shared by all members.
         orders: row numbers ``(longest count, seeds, *order)``, with the order of an epoch as `epoch` takes it.
         first: number of the first of these epochs.
@@ -111,23 +104,16 @@ def run_epochs(
         it ran.
     """
 
-    def share(
-        parts: Parts,
-        members: Member,
-        seeds: jax.Array,
-        seats: jax.Array,
-        epochs: jax.Array,
-        batches: jax.Array | None,
-        *shared: Any,
-    ) -> Any:
+    def share(roster: Roster, members: Member, *shared: Any) -> Any:
         rows, orders, first, count = shared
-        training = jax.vmap(lambda seed: named(jax.random.key(seed), "train"))(seeds)
+        training = jax.vmap(lambda seed: named(jax.random.key(seed), "train"))(roster.seeds)
+        size = len(roster.seats)
 
         def one_epoch(members: Member, index: jax.Array) -> tuple[Member, dict[str, jax.Array]]:
-            def single(parts: Parts, member: Member, key: Any, epochs: Any, batch: Any, order: jax.Array) -> Any:
-                return epoch(parts, rows, member, key, order, first + index, epochs, batch)
+            def single(own: Roster, member: Member, key: jax.Array, order: jax.Array) -> Any:
+                return epoch(own.parts, rows, member, key, order, first + index, own.epochs, own.batches)
 
-            return over_members(single, len(seats))(parts, members, training, epochs, batches, seats, orders[index])
+            return over_members(single, size)(roster, members, training, roster.seats, orders[index])
 
         def body(carry: Any) -> Any:
             index, members, history = carry
@@ -140,8 +126,8 @@ def run_epochs(
             return (index < count) & (members.outcome == 0).any()
 
         _, line = jax.eval_shape(one_epoch, members, jnp.int32(0))
-        history = jax.tree.map(lambda column: jnp.full((len(seats), len(orders)), jnp.nan), line)
+        history = jax.tree.map(lambda column: jnp.full((size, len(orders)), jnp.nan), line)
         done, members, history = jax.lax.while_loop(going, body, (jnp.int32(0), members, history))
         return members, history, done[None]
 
-    return spread(share, mesh, shared=4)(parts, members, seeds, seats, epochs, batches, rows, orders, first, count)
+    return spread(share, mesh, shared=4)(roster, members, rows, orders, first, count)

@@ -87,9 +87,12 @@ def loader(data: Dataset, start: Any = None) -> Load:
     def loaded(inputs: Preprocess | None, targets: Scale | None, mesh: Mesh | None) -> tuple[Any, Rows, Any]:
         scaling = _fitted(inputs, targets, data.train) if start is None else (start.inputs, start.targets)
         rows = to_all(load_rows(data, *scaling), mesh)
-        known = {"train": rows.train, "validation": rows.validation}
-        others = {name: to_all(_batch(part, *scaling), mesh) for name, part in data.parts.items() if name not in known}
-        return scaling, rows, {name: known.get(name) or others[name] for name in data.parts}
+        judged = {"train": rows.train}
+        if rows.validation is not None:
+            judged["validation"] = rows.validation
+        if data.test is not None:
+            judged["test"] = to_all(_batch(data.test, *scaling), mesh)
+        return scaling, rows, judged
 
     return lambda recipe, mesh: loaded(recipe.inputs, recipe.targets, mesh)
 

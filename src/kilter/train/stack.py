@@ -1,7 +1,7 @@
 """A stack: members of a fleet that go through the compiled program together, spread over the devices."""
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
@@ -11,30 +11,10 @@ from kilter.train.epoch import Member, Rows
 from kilter.train.outcome import Outcome
 from kilter.train.placing import to_shares
 from kilter.train.program import run_epochs
-from kilter.train.step import Batch, Parts
+from kilter.train.roster import Roster
+from kilter.train.step import Batch
 
 Array = np.ndarray[Any, Any]
-
-
-class Roster(NamedTuple):
-    """What tells the members of a fleet apart, one entry a member: their numbers, seeds, orders, epochs and batch sizes.
-
-    ``batches`` is None where all have one.
-    """
-
-    parts: Parts
-    seeds: Array
-    seats: Array
-    epochs: Array
-    batches: Array | None = None
-
-    def take(self, slots: Array) -> "Roster":
-        """The members with these indices."""
-        return jax.tree.map(lambda leaf: leaf[slots], self)
-
-    def on(self, mesh: Mesh | None) -> "Roster":
-        """The same on the devices, each with its share of the members."""
-        return to_shares(self, mesh)
 
 
 @dataclass
@@ -70,15 +50,11 @@ class Stack:
         drawn = members(own)
         running = (np.arange(size) < len(chosen)) & (own.epochs > 0)
         outcome = np.where(running, drawn.outcome, np.int32(Outcome.FINISHED.code))
-        return cls(chosen, own.on(mesh), to_shares(drawn._replace(outcome=outcome), mesh), mesh)
+        return cls(chosen, to_shares(own, mesh), to_shares(drawn._replace(outcome=outcome), mesh), mesh)
 
     def arguments(self, rows: Rows, orders: Any, first: int, count: int) -> tuple[Any, ...]:
         """What the program is called with."""
-        own = self.roster
-        return (
-            own.parts, self.members, own.seeds, own.seats, own.epochs, own.batches,
-            rows, orders, np.int32(first), np.int32(count), self.mesh,
-        )  # fmt: skip
+        return self.roster, self.members, rows, orders, np.int32(first), np.int32(count), self.mesh
 
     def advance(self, rows: Rows, orders: Any, first: int, count: int) -> tuple[dict[str, Array], int]:
         """Run up to ``count`` epochs; their history ``(members, epochs)`` by name, and how many the last to end ran."""
