@@ -1,4 +1,4 @@
-"""Laws of molds: nets of other widths, activations and optimizers in one program compute what each computes alone."""
+"""Laws of molds: nets of other widths, depths, activations and optimizers in one program compute what each does alone."""
 
 import itertools
 
@@ -9,6 +9,7 @@ import pytest
 import kilter as kl
 from kilter import losses, nn, optim
 from kilter.train import grouping, pattern
+from kilter.train.foresight import Company, Foresight
 from kilter.train.interrupt import Interrupt
 from kilter.train.launch import fleets
 from kilter.train.program import run_epochs
@@ -26,7 +27,7 @@ OPTIMIZERS = (
     optim.SGD(optim.Cosine(0.05), momentum=0.9),
     optim.ClipByGlobalNorm(optim.RMSProp(0.003), 0.5),
 )
-WIDTHS = ((3, 7), (40, 5), (16, 33))
+WIDTHS = ((3, 7), (40,), (16, 33, 5))
 
 
 def net(widths, activation, rate=0.2, **given):
@@ -127,20 +128,51 @@ def test_what_padding_would_change_fits_in_no_mold(other):
     assert pattern.pattern(other, DATA) is None
 
 
-def test_other_outputs_layers_and_numbers_of_layers_are_other_patterns():
+def test_other_outputs_and_other_layers_are_other_patterns():
     own = pattern.pattern(RECIPES[0], DATA)
-    assert own == pattern.pattern(RECIPES[5], DATA)
-    assert own != pattern.pattern(recipe(net((3,), nn.ReLU()), OPTIMIZERS[0]), DATA)
+    assert own == pattern.pattern(RECIPES[5], DATA) == pattern.pattern(RECIPES[1], DATA)
+    assert own != pattern.pattern(recipe(nn.Chain(nn.Dense(3)), OPTIMIZERS[0]), DATA)
+    assert own != pattern.pattern(recipe(nn.Chain(nn.Dense(8), nn.ReLU(), nn.Dense(3)), OPTIMIZERS[0]), DATA)
     assert own != pattern.pattern(recipe(net((3, 7), nn.ReLU(), bias=False), OPTIMIZERS[0]), DATA)
     assert own != pattern.pattern(RECIPES[0].replace(batch_size=8), DATA)
 
 
-def test_a_later_fleet_finds_its_program_compiled(molded):
+def test_blocks_are_the_shortest_that_repeat():
+    one, two = nn.Dense(4), nn.Dense(5)
+    norm, relu = nn.BatchNorm(), nn.ReLU()
+    assert pattern.blocks(nn.Chain(nn.Flatten(), one, relu, two, relu, one)) == (1, 2, 2)
+    assert pattern.blocks(nn.Chain(one, norm, relu, two, relu, one, norm, relu, two, relu, one)) == (0, 5, 2)
+    assert pattern.blocks(nn.Chain(one, norm, relu, two, relu, one)) == (0, 5, 1)
+    assert pattern.blocks(nn.Chain(relu, one, relu)) == (1, 0, 1)
+
+
+def test_blocks_of_two_dense_layers():
+    def deep(repeats, *widths):
+        block = [nn.Dense(widths[0]), nn.BatchNorm(), nn.Dense(widths[1]), nn.ReLU()]
+        return nn.Chain(*repeats * block, nn.Dense(3))
+
+    recipes = [recipe(deep(1, 6, 9), OPTIMIZERS[0]), recipe(deep(2, 11, 4), OPTIMIZERS[0])]
+    assert kl.plan(recipes, DATA).groups[0].mold.depth == 2
+    for run, each in zip(kl.train_fleet(recipes, DATA, progress=False), recipes, strict=True):
+        assert_same(run, kl.train(each, DATA, progress=False))
+
+
+def test_what_is_foreseen_finds_its_program_compiled():
+    foresight = Foresight.of(Company(RECIPES, 1.0), DATA)
+
+    def trained(*recipes):
+        ((_, fleet),) = fleets(Task([(each, 5) for each in recipes], DATA, foresight=foresight))
+        return fleet.run(False, Interrupt())
+
+    trained(*RECIPES[:2])
     before = run_epochs._cache_size()
-    again = [RECIPES[1].put("net.layers[0].units", 21), RECIPES[2].put("net.layers[3].rate", 0.4)]
-    assert kl.plan(again, DATA).groups[0].mold is not None
-    kl.train_fleet(again, DATA, seeds=(5, 6), progress=False)
+    # Others in other numbers, one alone, and one that was not foreseen but fits in.
+    trained(RECIPES[4].put("net.layers[3].rate", 0.4))
+    (run,) = trained(RECIPES[1].put("net.layers[0].units", 21))
     assert run_epochs._cache_size() == before
+    assert_same(run, kl.train(run.recipe, DATA, seed=5, progress=False))
+    wide = RECIPES[1].put("net.layers[0].units", 300)
+    assert foresight.grouped([(wide, 0)]) == [([0], None)]
 
 
 def test_initial_weights_have_the_standard_deviation_of_their_own_net():

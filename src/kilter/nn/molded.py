@@ -1,11 +1,11 @@
-"""A chain in a mold: nets of other widths and other activations in arrays of one shape, so that they share a program."""
+"""A chain in a mold: nets of other widths, depths and activations in arrays of one shape, so that they share a program."""
 
 from typing import Any, NamedTuple, Self
 
 import jax
 import jax.numpy as jnp
 
-from kilter.core.specs import number, part
+from kilter.core.specs import number, option, part
 from kilter.nn.dense import Dense
 from kilter.nn.layer import Layer, Params, Shape, State, output_shape
 
@@ -40,30 +40,34 @@ class Fit(NamedTuple):
     Attributes:
         names: numbers of the names that layers draw by, uint32.
         units: features behind the layer that are the net's own, int32; those that follow are padding.
+        present: whether the net has the layer.
         scales: by which the mold's kernels are multiplied to have the net's own standard deviations, float32.
     """
 
     names: Any
     units: Any
+    present: Any
     scales: Any
 
 
 class Molded(Layer):
-    """Dense layers as wide as the mold, of which a net uses its first units; it computes what it would compute alone.
+    """Layers as wide and as many as the mold's, of which a net uses its own; it computes what it would compute alone.
 
     Kernels, biases and scales of padding are zero. What padding signals is cut off in front of every `Dense`, so that its
-    gradients are zero, too, and it stays what it is.
+    gradients are zero, too, and it stays what it is. What layers that the net lacks signal is left out.
 
     Args:
         layers: of the mold, settled by what follows them.
         fit: of the net.
+        spare: places of the layers that a net may lack.
     """
 
     layers: tuple[Layer, ...] = part(kinds=Layer, many=True)
     fit: Any = number()
+    spare: tuple[int, ...] = option(default=())
 
-    def __init__(self, *layers: Layer, fit: Fit) -> None:
-        self.__dict__.update(layers=layers, fit=fit)
+    def __init__(self, *layers: Layer, fit: Fit, spare: tuple[int, ...] = ()) -> None:
+        self.__dict__.update(layers=layers, fit=fit, spare=spare)
 
     def init(self, key: jax.Array, shape: Shape) -> tuple[Params, State]:
         drawn = []
@@ -71,7 +75,8 @@ class Molded(Layer):
         for index, layer in enumerate(self.layers):
             params, state = layer.init(jax.random.fold_in(key, self.fit.names[index]), shape)
             shape, after = output_shape(layer, params, state, shape), self.fit.units[index]
-            drawn.append((self._own(index, params, before, after), state))
+            own = jnp.where(self.fit.present[index], after, 0) if index in self.spare else after
+            drawn.append((self._own(index, params, before, own), state))
             before = after
         return tuple(params for params, _ in drawn), tuple(state for _, state in drawn)
 
@@ -97,7 +102,13 @@ class Molded(Layer):
             if index and isinstance(layer, Dense):
                 x = jnp.where(jnp.arange(x.shape[-1]) < self.fit.units[index - 1], x, 0.0)
             own = None if key is None else jax.random.fold_in(key, self.fit.names[index])
-            x, s = layer.apply(p, s, x, key=own)
+            if index in self.spare:
+                present = self.fit.present[index]
+                # The others get 1, as in `OneOf`.
+                y, s = layer.apply(p, s, jnp.where(present, x, 1.0), key=own)
+                x = jnp.where(present, y, x)
+            else:
+                x, s = layer.apply(p, s, x, key=own)
             states.append(s)
         return x, tuple(states)
 

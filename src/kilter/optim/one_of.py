@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from kilter.core.specs import number, part
-from kilter.optim.optimizer import Optimizer, Tree
+from kilter.optim.optimizer import Optimizer, Tree, state_like
 
 Slots = list[jax.Array]
 
@@ -65,7 +65,7 @@ class OneOf(Optimizer):
         return list(dict.fromkeys(name for names in every for name in names))
 
     def _like(self, place: int, params: Tree) -> Tree:
-        return jax.eval_shape(self.options[place].init, params)
+        return state_like(self.options[place], params)
 
     def _chosen(self, found: list[Any]) -> Any:
         return jax.tree.map(lambda *each: jax.lax.select_n(jnp.asarray(self.choice, jnp.int32), *each), *found)

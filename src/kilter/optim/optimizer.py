@@ -1,5 +1,6 @@
 """The contract of an optimizer: a frozen value with pure methods; its hyper-parameters are leaves."""
 
+from functools import cache
 from typing import Any, ClassVar, Literal, TypeVar
 
 import jax
@@ -90,3 +91,15 @@ class Rated(Optimizer, abstract=True):
 def spanning(optimizer: Kind, steps: int) -> Kind:
     """The optimizer with every schedule whose length was left open stretched over ``steps`` updates."""
     return optimizer.over(steps)
+
+
+def state_like(optimizer: Optimizer, params: Tree) -> Tree:
+    """Shapes and types of an optimizer's state for parameters of these shapes; nothing is computed."""
+    leaves, net = jax.tree.flatten(params)
+    return _state_like(jax.tree.structure(optimizer), net, tuple((leaf.shape, leaf.dtype) for leaf in leaves))
+
+
+@cache
+def _state_like(optimizer: Any, net: Any, leaves: tuple[Any, ...]) -> Tree:
+    params = net.unflatten([jax.ShapeDtypeStruct(*leaf) for leaf in leaves])
+    return jax.eval_shape(optimizer.unflatten([0.5] * optimizer.num_leaves).init, params)  # any numbers: shapes stay

@@ -16,6 +16,7 @@ from kilter.search.gate import Gate
 from kilter.search.strategies.state import Ask
 from kilter.search.trial import Trial
 from kilter.train.fleet import Fleet
+from kilter.train.foresight import Foresight
 from kilter.train.interrupt import Interrupt, interruptible
 from kilter.train.launch import fleets
 from kilter.train.outcome import Outcome
@@ -49,12 +50,12 @@ class Group:
         """Some of the asks."""
         return Group(tuple(self.asks[place] for place in places), tuple(self.recipes[place] for place in places))
 
-    def task(self, data: Dataset, seeds: tuple[int, ...], members: Members) -> Task:
+    def task(self, data: Dataset, seeds: tuple[int, ...], members: Members, foresight: Foresight) -> Task:
         """What is to be trained: every ask with every seed."""
         parents = [ask.parent for ask in self.asks if ask.parent is not None]
         paused = [member for parent in parents for member in members[parent]]
         pairs = [(recipe, seed) for recipe in self.recipes for seed in seeds]
-        return Task(pairs, data, until=self.asks[0].epochs, paused=paused)
+        return Task(pairs, data, until=self.asks[0].epochs, paused=paused, foresight=foresight)
 
     def alike(self, data: Dataset) -> "list[Group]":
         """The asks that may share a program, each set as a group."""
@@ -94,7 +95,9 @@ class _Gathered:
     seconds: float = 0.0
 
 
-def trained(group: Group, data: Dataset, seeds: tuple[int, ...], members: Members) -> Iterator[list[Ended]]:
+def trained(
+    group: Group, data: Dataset, seeds: tuple[int, ...], members: Members, foresight: Foresight
+) -> Iterator[list[Ended]]:
     """Train a group to its epochs, a fleet at a time, until Ctrl-C.
 
     What memory or the device cannot hold is tried in halves, until what is too large stands alone and has failed.
@@ -105,15 +108,16 @@ def trained(group: Group, data: Dataset, seeds: tuple[int, ...], members: Member
             group = waiting.pop()
             left = set(range(len(group.asks)))
             try:
-                for ended in _in_fleets(group, group.task(data, seeds, members), len(seeds), stop):
+                for ended in _in_fleets(group, group.task(data, seeds, members, foresight), len(seeds), stop):
                     left -= ended.keys()
                     yield list(ended.values())
             except (InputError, jax.errors.JaxRuntimeError) as error:
                 rest = group.take(sorted(left))
-                if len(rest.asks) > 1:
+                if len(left) > 1:
                     waiting += reversed(rest.split(2))
                 else:
-                    yield [Ended(Trial.failed(rest.asks[0], " ".join(str(error).split())[:200]))]
+                    reason = " ".join(str(error).split())[:200]
+                    yield [Ended(Trial.failed(ask, reason)) for ask in rest.asks]
 
 
 def _in_fleets(group: Group, task: Task, seeds: int, stop: Interrupt) -> Iterator[dict[int, Ended]]:

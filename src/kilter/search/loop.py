@@ -4,6 +4,7 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,14 @@ from kilter.search.strategies.state import Ask
 from kilter.search.study import Study
 from kilter.search.to_optuna import Mirror
 from kilter.train.check import deciding_metric
+from kilter.train.foresight import Company
 from kilter.train.interrupt import interruptible
 from kilter.train.recipe import Recipe
 
 # Trials from which on a model of the scores has enough to learn from.
 _MODELED = 30
+# Most recipes from which the programs of a search are chosen.
+_COMPANY = 256
 
 
 @offering
@@ -117,23 +121,23 @@ def search(
                 mirror.add(study.records)
             line.advance(study)
 
-        crew = runner.crew(study.data, study.seeds)
+        gate = Gate(study.space, study.data, max_params)
+        crew = runner.crew(study.data, study.seeds, _company(study, gate, trials))
         with crew as train, interruptible() as stop, SearchLine(study, trials, progress) as line:
             note(study)
             deadline = math.inf if time_limit is None else time.monotonic() + time_limit
-            return _searched(study, trials, max_params, note, train, lambda: stop.asked or time.monotonic() > deadline)
+            return _searched(study, trials, gate, note, train, lambda: stop.asked or time.monotonic() > deadline)
 
 
 def _searched(
     study: Study,
     trials: int,
-    max_params: int | None,
+    gate: Gate,
     note: Callable[[Study], None],
     train: Crew,
     over: Over,
 ) -> Study:
     """Ask and train until the strategy or the trials are at an end, or someone or the time says so."""
-    gate = Gate(study.space, study.data, max_params)
     while True:
         study, asks = _asked(study, trials)
         if not asks:
@@ -148,6 +152,15 @@ def _searched(
                 note(study)
         if over():
             return study
+
+
+def _company(study: Study, gate: Gate, trials: int) -> Company:
+    """Recipes at points drawn from the space, which tell what programs the search will need."""
+    recipes: list[Recipe] = []
+    for point in study.space.sample(0, min(trials, _COMPANY)):
+        with suppress(InputError):  # that cannot be trained
+            recipes.append(gate.built(point))
+    return Company(recipes, trials * len(study.seeds) / max(1, len(recipes)))
 
 
 def _asked(study: Study, trials: int) -> tuple[Study, list[Ask]]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
+from uuid import uuid4
 
 from kilter.core.errors import InputError
 from kilter.data.dataset import Dataset
@@ -14,7 +15,10 @@ from kilter.search.fleets import Ended, Group, Members, trained
 from kilter.search.parcels import homeward
 from kilter.search.runner import Crew, Over, Runner
 from kilter.search.trial import Trial
+from kilter.train.foresight import Company, Foresight
 
+# In a worker: of the search that it works for.
+_FORESEEN: dict[str, Foresight] = {}
 # Seconds between looks at Ctrl-C and the time while nothing comes back.
 _LOOK = 0.25
 
@@ -75,11 +79,11 @@ class Ray(Runner):
         return {"CPU": self.cpus, "GPU": self.gpus}
 
     @contextmanager
-    def crew(self, data: Dataset, seeds: tuple[int, ...]) -> Iterator[Crew]:
+    def crew(self, data: Dataset, seeds: tuple[int, ...], company: Company) -> Iterator[Crew]:
         if importlib.util.find_spec("ray") is None:
             raise InputError("kl.search.Ray needs the package ray: pip install 'kilter[ray]'")
         with cluster.joined(self.address, self.needs) as ray:
-            tasks = _Tasks(self, ray, data, seeds)
+            tasks = _Tasks(self, ray, data, seeds, company)
             try:
                 yield tasks.train
             finally:
@@ -98,7 +102,7 @@ class _Sent:
 class _Tasks:
     """The fleets of one search on a cluster."""
 
-    def __init__(self, runner: Ray, ray: Any, data: Dataset, seeds: tuple[int, ...]) -> None:
+    def __init__(self, runner: Ray, ray: Any, data: Dataset, seeds: tuple[int, ...], company: Company) -> None:
         self._runner, self._ray = runner, ray
         # Ray's own retries would go on for ever where a node runs out of memory.
         self._task = ray.remote(_train).options(
@@ -108,6 +112,7 @@ class _Tasks:
             runtime_env={"env_vars": cluster.environment(runner.cpus, runner.gpus)},
         )
         self._data, self._sent_data, self._seeds = data, ray.put(data), seeds
+        self._company, self._name = ray.put(company), uuid4().hex
         self._out: dict[Any, _Sent] = {}
 
     def train(self, groups: Sequence[Group], members: Members, over: Over) -> Iterator[list[Ended]]:
@@ -132,7 +137,8 @@ class _Tasks:
         self._out.clear()
 
     def _send(self, sent: _Sent) -> None:
-        self._out[self._task.remote(sent.group, self._sent_data, self._seeds, sent.members)] = sent
+        task = self._task.remote(sent.group, self._sent_data, self._seeds, sent.members, self._company, self._name)
+        self._out[task] = sent
 
     def _received(self, task: Any) -> list[Ended]:
         """Trials of a task that has ended; none where it was lost and is out again."""
@@ -162,6 +168,12 @@ def _unread(error: Exception) -> InputError:
     )
 
 
-def _train(group: Group, data: Dataset, seeds: tuple[int, ...], members: Members) -> bytes:
+def _train(
+    group: Group, data: Dataset, seeds: tuple[int, ...], members: Members, company: Company, search: str
+) -> bytes:
     """The task. It ends in bytes, as arrays that Ray hands over lie in its store, cannot be written and die with it."""
-    return homeward([each for ended in trained(group, data, seeds, members) for each in ended])
+    if search not in _FORESEEN:
+        _FORESEEN.clear()
+        _FORESEEN[search] = Foresight.of(company, data)
+    trials = trained(group, data, seeds, members, _FORESEEN[search])
+    return homeward([each for ended in trials for each in ended])

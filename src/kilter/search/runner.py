@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from kilter.data.dataset import Dataset
 from kilter.search.fleets import Ended, Group, Members, trained
+from kilter.train.foresight import Company, Foresight
 
 # Whether someone or the time has ended the search.
 Over = Callable[[], bool]
@@ -19,12 +20,13 @@ class Runner(ABC):
     """Where the trials of a search are trained. A member defines `crew`."""
 
     @abstractmethod
-    def crew(self, data: Dataset, seeds: tuple[int, ...]) -> AbstractContextManager[Crew]:
+    def crew(self, data: Dataset, seeds: tuple[int, ...], company: Company) -> AbstractContextManager[Crew]:
         """What trains the groups of one search, until the block ends.
 
         Args:
             data: of the search.
             seeds: of each trial.
+            company: recipes like those that will come.
         """
 
 
@@ -33,12 +35,14 @@ class Here(Runner):
     """Trains in this process, one group after the other."""
 
     @contextmanager
-    def crew(self, data: Dataset, seeds: tuple[int, ...]) -> Iterator[Crew]:
+    def crew(self, data: Dataset, seeds: tuple[int, ...], company: Company) -> Iterator[Crew]:
+        foresight = Foresight.of(company, data)
+
         def train(groups: Sequence[Group], members: Members, over: Over) -> Iterator[list[Ended]]:
             for group in groups:
                 if over():
                     return
-                for ended in trained(group, data, seeds, members):
+                for ended in trained(group, data, seeds, members, foresight):
                     yield ended
                     if over():
                         return

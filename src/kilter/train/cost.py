@@ -11,6 +11,7 @@ import numpy as np
 
 from kilter.core.paths import walk
 from kilter.data.dataset import Dataset
+from kilter.optim.optimizer import state_like
 from kilter.train.recipe import Recipe
 from kilter.train.step import BLOCK
 
@@ -90,7 +91,7 @@ def _cost(
     recipe = structure.unflatten([0.5] * structure.num_leaves)  # any numbers: they do not change a shape
     net, key = recipe.net, jax.eval_shape(jax.random.key, 0)
     params, state = jax.eval_shape(lambda key: net.init(key, shape), key)
-    moments = jax.eval_shape(recipe.optimizer.init, params)
+    moments = state_like(recipe.optimizer, params)
     x = jax.ShapeDtypeStruct((batch, *shape), np.float32)
 
     def chain(params: Any, state: Any, x: Any, key: Any) -> Any:

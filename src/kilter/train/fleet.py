@@ -14,6 +14,7 @@ from kilter.data.dataset import Dataset
 from kilter.optim.optimizer import spanning
 from kilter.train import batches, pace
 from kilter.train.epoch import Member, Rows
+from kilter.train.grouping import COMPILE
 from kilter.train.interrupt import Interrupt
 from kilter.train.judging import judge
 from kilter.train.layout import Layout, shrunk
@@ -39,7 +40,7 @@ from kilter.train.task import Task
 _ORDERED = 1 << 20
 # Seconds between looks at the progress and at Ctrl-C, once the speed is known.
 _LOOK = 0.25
-# A smaller program for the members that are left is compiled if it saves this many times what compiling took.
+# A smaller program for the members that are left is compiled if it saves this many times what compiling takes.
 _PAYS = 2.0
 
 
@@ -60,6 +61,7 @@ class Fleet:
     ended: dict[int, Member] = field(default_factory=dict)
     told: dict[int, dict[str, Told]] = field(default_factory=dict)
     history: dict[str, Any] = field(default_factory=dict)
+    stack_epochs: int = 0
 
     @classmethod
     def launch(cls, task: Task, layout: Layout, load: Load, mold: Mold | None = None) -> "Fleet":
@@ -70,7 +72,7 @@ class Fleet:
             check_start(task.start, recipes[0], task.data)
         rows = len(task.data.train)
         spans = [spanning(each.optimizer, each.epochs * batches.updates(each, rows)) for each in cast]
-        mixed = mold is not None and mold.slots is not None
+        mixed = mold is not None and mold.mixed
         roster = Roster(
             trees.stack([parts_of(each, task.data, span) for each, span in zip(cast, spans, strict=True)]),
             np.array(seeds, np.uint32),
@@ -105,14 +107,15 @@ class Fleet:
         """Train to the end, to the epoch where the task pauses, or until someone asks to stop."""
         if "compile" not in self.seconds:
             self.compile()
-        began = time.perf_counter()
+        began, layout = time.perf_counter(), self.layout
         self._fill()
         with Line(self.most, len(self.data.train), self.size, progress) as line:
             outcome = self._epochs(line, stop)
         self._settle()
         self.seconds["train"] = time.perf_counter() - began
         lasted = np.isfinite(self.history["lr"]).sum(1)
-        self._remember_pace(int(lasted.sum()))
+        if self.layout == layout and self.stack_epochs:
+            self._remember_pace()
         return [self._run(index, lasted, outcome) for index in range(self.size)]
 
     def paused(self) -> list[Paused]:
@@ -146,11 +149,9 @@ class Fleet:
             for name, line in paused.lines.items():
                 self._column(name)[index, : len(line)] = line
 
-    def _remember_pace(self, epochs: int) -> None:
-        epochs -= self.size * self.task.first
-        if epochs > 0:
-            alike = structure(self.task.members[0][0]) if self.mold is None else self.mold
-            pace.remember(alike, len(self.data.train), self.layout, self.seconds["train"] / epochs)
+    def _remember_pace(self) -> None:
+        alike = structure(self.task.members[0][0]) if self.mold is None else self.mold
+        pace.remember(alike, len(self.data.train), self.layout, self.seconds["train"] / self.stack_epochs)
 
     def _fill(self) -> None:
         """Draw all members, or take the paused. Those of most epochs and updates stand together, to end together."""
@@ -187,6 +188,7 @@ class Fleet:
                 self._record(stack, history, done)
                 made = max(made, ran)
             done += made
+            self.stack_epochs += made * len(self.stacks)
             seconds = (time.perf_counter() - began) / made
             chunk = max(1, int(_LOOK / seconds))
             line.advance(done, {name: column[:, done - 1 : done].T for name, column in self.history.items()})
@@ -205,7 +207,8 @@ class Fleet:
         running = [index for stack in self.stacks for index in stack.running]
         layout = shrunk(self.layout, len(running))
         gained = seconds * left * (1 - layout.size / self.layout.size)
-        if len(running) > self.layout.size / 2 or gained < _PAYS * self.seconds["compile"]:
+        compiling = max(COMPILE, self.seconds["compile"])  # this one may have been found compiled
+        if len(running) > self.layout.size / 2 or gained < _PAYS * compiling:
             layout = self.layout
         if layout == self.layout and -(-len(running) // layout.size) == len(self.stacks):
             return
@@ -266,8 +269,8 @@ class Fleet:
     def _order(self) -> tuple[int, ...]:
         """Shape of the order of an epoch: batches, or all rows and what the last batch may look at behind them."""
         rows, recipe = len(self.data.train), self.task.members[0][0]
-        if self.mold is not None and self.mold.slots is not None:
-            return (rows + self.mold.slots,)
+        if self.mold is not None and self.mold.mixed:
+            return (rows + self.mold.batch,)
         return batches.updates(recipe, rows), batches.batch_of(recipe, rows)
 
     def _chunk(self, mesh: Any, first: int, count: int) -> tuple[Any, ...]:

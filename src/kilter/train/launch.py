@@ -95,7 +95,7 @@ def fleets(task: Task) -> Iterator[tuple[Sequence[int], Fleet]]:
     While one runs the programs of the next are compiled, as many beside each other as there are cores: XLA leaves other
     threads alone while it works. Members that memory cannot hold at once follow in a fleet of their own.
     """
-    load, groups = loader(task.data, task.start), plan_of(task.members, task.data).groups
+    load, groups = loader(task.data, task.start), plan_of(task.members, task.data, task.foresight).groups
 
     def launch(group: Group, indices: Sequence[int]) -> Fleet:
         return Fleet.launch(task.take(indices), group.layout, load, group.mold)

@@ -1,11 +1,11 @@
-"""Molds: recipes that differ in widths, activations, optimizers and batch sizes cast in one structure, for one program.
+"""Molds: recipes that differ in widths, depth, activations, optimizers and batch sizes cast in one structure.
 
-Compiling a program takes seconds, training a small net with it takes fractions of one. So widths and batches are padded to
-common ones, and kinds are told by a number; what a member computes stays what it would compute alone.
+Compiling a program takes seconds, training a small net with it takes fractions of one. So widths, depths and batches are
+padded to common ones, and kinds are told by a number; what a member computes stays what it would compute alone.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from typing import Any
 
@@ -19,17 +19,15 @@ from kilter.nn import molded as nets
 from kilter.nn.compose import Names
 from kilter.nn.layer import Layer, Shape, shapes
 from kilter.optim import one_of
-from kilter.optim.optimizer import Optimizer
-from kilter.train.batches import slots
+from kilter.optim.optimizer import Optimizer, state_like
+from kilter.train.batches import batch_of, slots
 from kilter.train.epoch import Member
-from kilter.train.pattern import chain_of, choices, dense, dense_places, free, last_dense, plain, unmatched
+from kilter.train.pattern import blocks, chain_of, choices, dense, dense_places, free, last_dense, plain, unmatched
 from kilter.train.paused import Paused
 from kilter.train.recipe import Recipe
 
 # Widths of molds are powers of two from here on.
 _NARROWEST = 32
-# Kinds met so far, by pattern and place: new molds hold all of them, so that later fleets find their program compiled.
-_MET: dict[Any, dict[Any, dict[Any, Any]]] = {}
 
 
 @dataclass(frozen=True)
@@ -38,20 +36,35 @@ class Mold:
 
     Attributes:
         pattern: what they have in common.
-        width: of the hidden layers.
         shape: of an example.
-        kinds: by place, one of each kind that may stand there.
-        slots: of a batch where their batch sizes differ; None: they have one.
+        width: of the hidden layers.
+        depth: number of blocks of hidden layers.
+        batch: slots of a batch.
+        mixed: whether batch sizes differ; else all are ``batch``.
+        kinds: by place in the pattern, one of each kind that may stand there.
     """
 
     pattern: Any
-    width: int
     shape: Shape
+    width: int
+    depth: int
+    batch: int
+    mixed: bool
     kinds: tuple[tuple[Any, tuple[Any, ...]], ...]
-    slots: int | None = None
 
     def __str__(self) -> str:
-        return f"{self.width} units" + ("" if self.slots is None else f" and batches of {self.slots}")
+        deep = f", {self.depth} deep" if self.depth > 1 else ""
+        return f"{self.width} units{deep}" + (f" and batches of {self.batch}" if self.mixed else "")
+
+    def holds(self, recipe: Recipe, rows: int) -> bool:
+        """Whether a recipe of the pattern fits in, trained on so many rows."""
+        batch, kinds = batch_of(recipe, rows), dict(self.kinds)
+        return (
+            width_of([recipe]) <= self.width
+            and blocks(chain_of(recipe)).repeats <= self.depth
+            and (batch <= self.batch if self.mixed else batch == self.batch)
+            and all(_place(value, kinds.get(place, ())) is not None for place, value in choices(recipe))
+        )
 
     def cast(self, recipe: Recipe) -> Recipe:
         """The recipe in the mold's structure."""
@@ -59,27 +72,41 @@ class Mold:
 
     def blank(self, recipe: Recipe) -> Recipe:
         """A recipe as large as the mold, from which its cost can be told."""
+        whole = self._filled(chain_of(recipe), recipe.net.layers)
+        last = last_dense(Chain(*whole))
         layers = [
-            layer.replace(units=self._units(layer, place, chain_of(recipe))) if isinstance(layer, Dense) else layer
-            for place, layer in enumerate(recipe.net.layers)
+            layer.replace(units=self.width) if isinstance(layer, Dense) and place != last else layer
+            for place, layer in enumerate(whole)
         ]
-        batch = self.slots or recipe.batch_size
-        return recipe.replace(net=Chain(*layers), optimizer=self._optimizer(recipe.optimizer), batch_size=batch)
+        return recipe.replace(net=Chain(*layers), optimizer=self._optimizer(recipe.optimizer), batch_size=self.batch)
 
     def own(self, member: Member, recipe: Recipe) -> Member:
         """A member of the mold as one of its recipe: padding cut off, and the state of its own optimizer; on the host."""
-        learner = self._with_own_state(member, recipe).learner
-        net, own = chain_of(recipe), _own(chain_of(recipe), self.shape)
-        params, state = _trimmed(learner.params, net, own), _trimmed(learner.state, net, own)
-        like = _first_state(recipe.optimizer, params)
-        moments = jax.tree.map(lambda leaf, like: leaf[tuple(map(slice, like.shape))], learner.moments, like)
-        best = None if member.best is None else tuple(_trimmed(tree, net, own) for tree in member.best)
-        return member._replace(learner=learner._replace(params=params, state=state, moments=moments), best=best)
+        learner, net = self._with_own_state(member, recipe).learner, chain_of(recipe)
+
+        def trimmed(layers: Any) -> Any:
+            return _trimmed([layers[place] for place in self._places(net)], net, _own(net, self.shape))
+
+        params = trimmed(learner.params)
+        moments = self._own_moments(learner.moments, params, recipe)
+        best = None if member.best is None else tuple(map(trimmed, member.best))
+        return member._replace(
+            learner=learner._replace(params=params, state=trimmed(learner.state), moments=moments), best=best
+        )
 
     def filled(self, paused: Paused, like: Member, recipe: Recipe) -> Member:
         """The way back: a paused member padded with zeros to a member of the mold, whose structure is ``like``."""
-        own = self._with_own_state(like, recipe)
-        whole = jax.tree.map(_padded, paused.member(own), own)
+        net, within = chain_of(recipe), self._with_own_state(like, recipe)
+        layers = [within.learner.params[place] for place in self._places(net)]
+        states = [within.learner.state[place] for place in self._places(net)]
+        own = within._replace(
+            learner=within.learner._replace(
+                params=tuple(layers), state=tuple(states), moments=state_like(recipe.optimizer, tuple(layers))
+            ),
+            best=None if within.best is None else (tuple(layers), tuple(states)),
+        )
+        whole = jax.tree.map(_padded, self._apart(paused.member(own), recipe), self._apart(own, recipe))
+        whole = _zeros_beside(whole, within)
         optimizer, learner = self._optimizer(recipe.optimizer), whole.learner
         if isinstance(optimizer, one_of.OneOf):
             slots = optimizer.packed(int(optimizer.choice), learner.moments, learner.params)
@@ -94,16 +121,47 @@ class Mold:
         moments = optimizer.own(int(optimizer.choice), learner.moments, learner.params)
         return member._replace(learner=learner._replace(moments=moments))
 
+    def _own_moments(self, moments: Any, params: Any, recipe: Recipe) -> Any:
+        """The optimizer's state of the layers that the net has, cut to their sizes."""
+        found = _by_path(moments)
+        apart = _by_path(state_like(recipe.optimizer, self._spread(params, chain_of(recipe))))
+        cut = [found[path][tuple(map(slice, like.shape))] for path, like in apart.items()]
+        return jax.tree.unflatten(jax.tree.structure(state_like(recipe.optimizer, params)), cut)
+
+    def _apart(self, member: Member, recipe: Recipe) -> Member:
+        """A member with its layers at the mold's places; where it has none, there is nothing."""
+        net, learner = chain_of(recipe), member.learner
+        params, state = self._spread(learner.params, net), self._spread(learner.state, net)
+        tree = jax.tree.structure(state_like(recipe.optimizer, params))
+        moments = jax.tree.unflatten(tree, jax.tree.leaves(learner.moments))
+        best = None if member.best is None else tuple(self._spread(layers, net) for layers in member.best)
+        return member._replace(learner=learner._replace(params=params, state=state, moments=moments), best=best)
+
+    def _spread(self, layers: Sequence[Any], net: Chain) -> tuple[Any, ...]:
+        found = dict(zip(self._places(net), layers, strict=True))
+        return tuple(found.get(place, ()) for place in range(len(self._filled(net, net.layers))))
+
+    def _places(self, net: Chain) -> list[int]:
+        """Where the layers of a net stand in the mold: the blocks that it lacks would follow its last one."""
+        front, length, repeats = blocks(net)
+        end = front + repeats * length
+        return [place if place < end else place + (self.depth - repeats) * length for place in range(len(net.layers))]
+
+    def _filled(self, net: Chain, items: Sequence[Any]) -> list[Any]:
+        """One item a layer, with those of the last block again for the blocks that the net lacks."""
+        front, length, repeats = blocks(net)
+        end = front + repeats * length
+        return [*items[:end], *(self.depth - repeats) * list(items[end - length : end]), *items[end:]]
+
     def _net(self, net: Chain) -> nets.Molded:
-        layers, own = [], _own(net, self.shape)
-        for place, layer in enumerate(net.followed_by(None).layers):
-            if isinstance(layer, Dense):
-                layers.append(unmatched(layer).replace(units=self._units(layer, place, net)))
-            elif free(layer):
-                options, choice = self._options(place, layer)
-                layers.append(options[0] if len(options) == 1 else nets.OneOf(*options, choice=choice))
-            else:
-                layers.append(layer)
+        settled, (front, length, repeats) = net.followed_by(None).layers, blocks(net)
+        own, present = _own(net, self.shape), self._places(net)
+        behind = own[front + repeats * length - 1].units  # what reaches a block that is lacking goes through as it is
+        own = [
+            each if place in present else replace(each, units=behind)
+            for place, each in enumerate(self._filled(net, own))
+        ]
+        layers = self._filled(net, [self._layer(layer, place, net) for place, layer in enumerate(settled)])
         scales = [
             _ratio(before.initializer, before.kernel, after.initializer, (self._before(layers, place, before), after.units))
             if isinstance(after, Dense) else 1.0
@@ -112,16 +170,23 @@ class Mold:
         fit = nets.Fit(
             np.array([each.name for each in own], np.uint32),
             np.array([each.units for each in own], np.int32),
+            np.array([place in present for place in range(len(own))]),
             np.array(scales, np.float32),
         )
-        return nets.Molded(*layers, fit=fit)
+        return nets.Molded(*layers, fit=fit, spare=tuple(range(front + length, front + self.depth * length)))
+
+    def _layer(self, layer: Layer, place: int, net: Chain) -> Layer:
+        """A layer of a net as wide as the mold, and of any kind that may stand there."""
+        if isinstance(layer, Dense):
+            return unmatched(layer).replace(units=layer.units if place == last_dense(net) else self.width)
+        if not free(layer):
+            return layer
+        options, choice = self._options(blocks(net).within(place), layer)
+        return options[0] if len(options) == 1 else nets.OneOf(*options, choice=choice)
 
     def _before(self, layers: Sequence[Layer], place: int, own: "_Own") -> int:
         wide = [layer.units for layer in layers[:place] if isinstance(layer, Dense)]
         return wide[-1] if wide else own.kernel[-2]
-
-    def _units(self, layer: Dense, place: int, net: Chain) -> int:
-        return layer.units if place == last_dense(net) else self.width
 
     def _optimizer(self, optimizer: Optimizer) -> Optimizer:
         if not plain(optimizer):
@@ -130,9 +195,10 @@ class Mold:
         return optimizer if len(options) == 1 else one_of.OneOf(*options, choice=choice)
 
     def _options(self, place: Any, own: Any) -> tuple[list[Any], int]:
-        """All kinds met at a place, with this one in its own place among them."""
+        """All kinds of a place, with this one in its own place among them."""
         options = list(dict(self.kinds)[place])
-        choice = [jax.tree.structure(each) for each in options].index(jax.tree.structure(own))
+        choice = _place(own, options)
+        assert choice is not None
         options[choice] = own
         return options, choice
 
@@ -148,13 +214,21 @@ class _Own:
 
 
 def mold(pattern: Any, recipes: Sequence[Recipe], data: Dataset) -> Mold:
-    """The mold for recipes of a pattern; it holds their kinds and all that were met before."""
-    met = _MET.setdefault(pattern, {})
+    """The smallest mold for recipes of a pattern."""
+    met: dict[Any, dict[str, Any]] = {}
     for recipe in recipes:
         for place, value in choices(recipe):
-            met.setdefault(place, {}).setdefault(jax.tree.structure(value), value)
-    kinds = tuple((place, tuple(values.values())) for place, values in met.items())
-    return Mold(pattern, width_of(recipes), data.shape, kinds, slots(recipes, len(data.train)))
+            met.setdefault(place, {}).setdefault(str(jax.tree.structure(value)), value)
+    # In an order of their own, so that the same kinds always make the same program.
+    kinds = tuple((place, tuple(met[place][name] for name in sorted(met[place]))) for place in sorted(met, key=str))
+    padded = slots(recipes, len(data.train))
+    batch = batch_of(recipes[0], len(data.train)) if padded is None else padded
+    return Mold(pattern, data.shape, width_of(recipes), depth_of(recipes), batch, padded is not None, kinds)
+
+
+def depth_of(recipes: Sequence[Recipe]) -> int:
+    """Blocks of the shallowest mold that the recipes fit in."""
+    return max(blocks(chain_of(recipe)).repeats for recipe in recipes)
 
 
 def width_of(recipes: Sequence[Recipe]) -> int:
@@ -207,16 +281,23 @@ def _trimmed(trees: Any, net: Chain, own: Sequence[_Own]) -> Any:
     )
 
 
-def _first_state(optimizer: Optimizer, params: Any) -> Any:
-    """Shapes of the optimizer's state."""
-    leaves, net = jax.tree.flatten(params)
-    return _state(jax.tree.structure(optimizer), net, tuple(leaf.shape for leaf in leaves))
+def _place(own: Any, kinds: Sequence[Any]) -> int | None:
+    """Where a value's kind stands among others."""
+    found = [jax.tree.structure(kind) for kind in kinds]
+    wanted = jax.tree.structure(own)
+    return found.index(wanted) if wanted in found else None
 
 
-@cache
-def _state(optimizer: Any, net: Any, shapes: tuple[Shape, ...]) -> Any:
-    params = net.unflatten([jax.ShapeDtypeStruct(shape, np.float32) for shape in shapes])
-    return jax.eval_shape(optimizer.unflatten([0.5] * optimizer.num_leaves).init, params)
+def _by_path(tree: Any) -> dict[Any, Any]:
+    return dict(jax.tree_util.tree_flatten_with_path(tree)[0])
+
+
+def _zeros_beside(tree: Any, like: Any) -> Any:
+    """The leaves of a tree in a larger one, whose other leaves are zero."""
+    found = _by_path(tree)
+    return jax.tree_util.tree_map_with_path(
+        lambda path, leaf: found[path] if path in found else np.zeros(leaf.shape, leaf.dtype), like
+    )
 
 
 def _padded(leaf: Any, like: Any) -> Any:

@@ -1,7 +1,10 @@
-"""Patterns: what recipes have in common that may differ in widths, activations, optimizers and batch sizes."""
+"""Patterns: what recipes have in common that may differ in widths, depth, activations, optimizers and batch sizes."""
 
 from collections.abc import Iterator
-from typing import Any, cast
+from functools import lru_cache
+from typing import Any, NamedTuple, cast
+
+import jax
 
 from kilter.core.padding import paddable
 from kilter.core.paths import walk
@@ -30,7 +33,9 @@ def pattern(recipe: Recipe, data: Dataset) -> Any:
     net = recipe.net
     if not isinstance(net, Chain) or last_dense(net) is None or not _fitting(recipe):
         return None
-    kinds = [_kind(layer, place, net) for place, layer in enumerate(net.followed_by(None).layers)]
+    kinds = _kinds(net)
+    front, length, repeats = blocks(net)
+    kinds = kinds[: front + length] + kinds[front + repeats * length :]
     optimizer = one_of.OneOf() if plain(recipe.optimizer) else recipe.optimizer
     batch = 1 if _mixable(recipe) else batch_of(recipe, len(data.train))
     return structure(recipe.replace(net=Chain(*kinds), optimizer=optimizer, batch_size=batch))
@@ -39,6 +44,50 @@ def pattern(recipe: Recipe, data: Dataset) -> Any:
 def dense(recipe: Recipe) -> list[Dense]:
     """The dense layers of a recipe that has a pattern."""
     return [layer for layer in chain_of(recipe).layers if isinstance(layer, Dense)]
+
+
+class Blocks(NamedTuple):
+    """Hidden layers as equal blocks, each with one dense layer or more: those of one kind in front of the next.
+
+    Attributes:
+        front: number of layers in front of the first dense one.
+        length: layers of a block.
+        repeats: number of blocks.
+    """
+
+    front: int
+    length: int
+    repeats: int
+
+    def within(self, place: int) -> int:
+        """Where the layer at a place stands in the pattern, in which the blocks stand once."""
+        if place < self.front + self.length:
+            return place
+        behind = place - self.front - self.repeats * self.length
+        if behind >= 0:
+            return self.front + self.length + behind
+        return self.front + (place - self.front) % self.length
+
+
+def blocks(net: Chain) -> Blocks:
+    """The shortest blocks that the hidden layers of a net repeat."""
+    return _blocks(jax.tree.structure(net))
+
+
+@lru_cache(4096)
+def _blocks(structure: Any) -> Blocks:
+    net = structure.unflatten([0.5] * structure.num_leaves)  # any numbers: they change no kind
+    places = dense_places(net)
+    front, end = places[0], places[-1]
+    kinds = [jax.tree.structure(kind) for kind in _kinds(net)[front:end]]
+    for length in range(1, len(kinds)):
+        if len(kinds) % length == 0 and kinds == kinds[:length] * (len(kinds) // length):
+            return Blocks(front, length, len(kinds) // length)
+    return Blocks(front, len(kinds), 1)
+
+
+def _kinds(net: Chain) -> list[Layer]:
+    return [_kind(layer, place, net) for place, layer in enumerate(net.followed_by(None).layers)]
 
 
 def _fitting(recipe: Recipe) -> bool:
@@ -115,7 +164,8 @@ def unmatched(layer: Dense) -> Dense:
 
 
 def choices(recipe: Recipe) -> Iterator[tuple[Any, Any]]:
-    """What is told by a number in a mold, with its place."""
+    """What is told by a number in a mold, with its place in the pattern."""
     if plain(recipe.optimizer):
         yield "optimizer", recipe.optimizer
-    yield from ((place, layer) for place, layer in enumerate(recipe.net.layers) if free(layer))
+    within = blocks(chain_of(recipe)).within
+    yield from ((within(place), layer) for place, layer in enumerate(recipe.net.layers) if free(layer))

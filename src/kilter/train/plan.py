@@ -12,7 +12,8 @@ from kilter.data.dataset import Dataset
 from kilter.train import pace
 from kilter.train.check import check_all
 from kilter.train.cost import Cost, cost_of, row_bytes
-from kilter.train.grouping import grouped
+from kilter.train.foresight import Foresight
+from kilter.train.grouping import by, grouped
 from kilter.train.layout import Layout, arrange, width_for
 from kilter.train.mold import Mold
 from kilter.train.recipe import Recipe, structure
@@ -21,8 +22,8 @@ from kilter.train.recipe import Recipe, structure
 _SHARE = 0.8
 # Where devices are cores: what the first training of a process takes whatever its size, 4 to 13 MiB measured.
 _ONCE = 8 << 20
-# Members of a mold on each device.
-_MOLDED = 8
+# Members on each device where their number must not decide.
+_STEADY = 8
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Group:
         together: members held in memory at once; the others wait.
         cost: bytes of one member.
         rows: bytes of the rows, on all devices.
-        seconds: expected for training, from the last time that such members trained in this process; else None.
+        seconds: expected for training, from the last time that such stacks trained in this process; else None.
     """
 
     members: tuple[int, ...]
@@ -126,30 +127,44 @@ def plan(recipes: Sequence[Recipe], data: Dataset, *, seeds: Sequence[int] = (0,
     return plan_of([(recipe, check_seed(seed)) for recipe in recipes for seed in seeds], data)
 
 
-def plan_of(members: Sequence[tuple[Recipe, int]], data: Dataset) -> Plan:
-    """The plan for members that have been checked."""
-    free = free_memory()
-    return Plan(tuple(_group(indices, mold, members, data, free) for indices, mold in grouped(members, data)), free)
+def plan_of(members: Sequence[tuple[Recipe, int]], data: Dataset, foresight: Foresight | None = None) -> Plan:
+    """The plan for members that have been checked; with foresight, in programs that later members find compiled."""
+    free, steady = free_memory(), foresight is not None
+    found: list[Group] = []
+    for indices, mold in grouped(members, data) if foresight is None else foresight.grouped(members):
+        try:
+            found.append(_group(indices, mold, members, data, free, steady))
+        except InputError:  # padded they are too large
+            if mold is None:
+                raise
+            own = by(indices, lambda index: structure(members[index][0])).values()
+            found += [_group(each, None, members, data, free, steady) for each in own]
+    return Plan(tuple(found), free)
 
 
 def _group(
-    indices: list[int], mold: Mold | None, members: Sequence[tuple[Recipe, int]], data: Dataset, free: int | None
+    indices: list[int],
+    mold: Mold | None,
+    members: Sequence[tuple[Recipe, int]],
+    data: Dataset,
+    free: int | None,
+    steady: bool,
 ) -> Group:
     recipe = members[indices[0]][0]
     longest = max((members[index][0] for index in indices), key=lambda each: each.epochs)
     cost, rows = cost_of(longest if mold is None else mold.blank(longest), data), row_bytes(data)
-    # A mold always takes as many, so that other numbers of members need no other program.
     together = len(indices)
+    # A program that is to be found again always takes as many, whatever the number of members.
     layout = (
-        arrange(together, width_for(cost))
-        if mold is None
-        else Layout(jax.local_device_count(), min(_MOLDED, width_for(cost)))
+        Layout(jax.local_device_count(), min(_STEADY, width_for(cost)))
+        if steady or mold is not None
+        else arrange(together, width_for(cost))
     )
     if free is not None:
         layout, together = _fitted(layout, together, cost, rows, _SHARE * free)
-    epochs = sum(members[index][0].epochs for index in indices)
+    epochs = sorted((members[index][0].epochs for index in indices), reverse=True)
     each = pace.recall(mold or structure(recipe), len(data.train), layout)
-    seconds = None if each is None else each * epochs
+    seconds = None if each is None else each * sum(epochs[:: layout.size])
     return Group(tuple(indices), mold, layout, together, cost, layout.devices * rows, seconds)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from kilter.data.dataset import Dataset
+from kilter.train.foresight import Foresight
 from kilter.train.paused import Paused
 from kilter.train.recipe import Recipe
 from kilter.train.run import Run
@@ -20,6 +21,7 @@ class Task:
         bootstrap: whether each seed goes through a sample of the rows of its own.
         until: the epoch after which members pause; None: they go on to their last.
         paused: the members as they were, all paused after the same epoch, to go on from there; empty: they begin.
+        foresight: programs that were chosen before; None: they are chosen for these members alone.
     """
 
     members: Sequence[tuple[Recipe, int]]
@@ -28,6 +30,7 @@ class Task:
     bootstrap: bool = False
     until: int | None = None
     paused: Sequence[Paused] = ()
+    foresight: Foresight | None = None
 
     def take(self, indices: Sequence[int]) -> "Task":
         """The same for some of the members."""
