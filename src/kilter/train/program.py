@@ -107,17 +107,10 @@ def run_epochs(
     def share(roster: Roster, members: Member, *shared: Any) -> Any:
         rows, orders, first, count = shared
         training = jax.vmap(lambda seed: named(jax.random.key(seed), "train"))(roster.seeds)
-        size = len(roster.seats)
-
-        def one_epoch(members: Member, index: jax.Array) -> tuple[Member, dict[str, jax.Array]]:
-            def single(own: Roster, member: Member, key: jax.Array, order: jax.Array) -> Any:
-                return epoch(own.parts, rows, member, key, order, first + index, own.epochs, own.batches)
-
-            return over_members(single, size)(roster, members, training, roster.seats, orders[index])
 
         def body(carry: Any) -> Any:
             index, members, history = carry
-            members, line = one_epoch(members, index)
+            members, line = _one_epoch(roster, members, training, rows, orders[index], first + index)
             history = jax.tree.map(lambda column, value: column.at[:, index].set(value), history, line)
             return index + 1, members, history
 
@@ -125,9 +118,21 @@ def run_epochs(
             index, members, _ = carry
             return (index < count) & (members.outcome == 0).any()
 
-        _, line = jax.eval_shape(one_epoch, members, jnp.int32(0))
-        history = jax.tree.map(lambda column: jnp.full((size, len(orders)), jnp.nan), line)
+        _, line = jax.eval_shape(_one_epoch, roster, members, training, rows, orders[0], first)
+        history = jax.tree.map(lambda column: jnp.full((len(roster.seats), len(orders)), jnp.nan), line)
         done, members, history = jax.lax.while_loop(going, body, (jnp.int32(0), members, history))
         return members, history, done[None]
 
     return spread(share, mesh, shared=4)(roster, members, rows, orders, first, count)
+
+
+@jax.jit  # traced once, although it is asked for its shapes first
+def _one_epoch(
+    roster: Roster, members: Member, training: jax.Array, rows: Rows, orders: jax.Array, number: jax.Array
+) -> tuple[Member, dict[str, jax.Array]]:
+    """All members after the epoch of this number, and its line of their history."""
+
+    def single(own: Roster, member: Member, key: jax.Array, order: jax.Array) -> Any:
+        return epoch(own.parts, rows, member, key, order, number, own.epochs, own.batches)
+
+    return over_members(single, len(roster.seats))(roster, members, training, roster.seats, orders)
