@@ -26,6 +26,7 @@ from kilter.data.dataset import Dataset
 from kilter.search.fleets import Ended
 from kilter.search.runner import Crew, Here
 from kilter.search.strategies import Random
+from kilter.train.foresight import Company
 
 Array = np.ndarray[Any, Any]
 MARKS, BINS, BAR = 8, 10, 50
@@ -38,7 +39,7 @@ class Watched(Here):
     noted: list[tuple[int, float, float]] = field(default_factory=list)
 
     @contextmanager
-    def crew(self, data: Dataset, seeds: tuple[int, ...]) -> Iterator[Crew]:
+    def crew(self, data: Dataset, seeds: tuple[int, ...], company: Company) -> Iterator[Crew]:
         """That of its base, watched."""
         began, done = time.perf_counter(), 0
 
@@ -49,7 +50,7 @@ class Watched(Here):
                 done += len(ended)
                 self.noted.append((done, resident(), time.perf_counter() - began))
 
-        with super().crew(data, seeds) as inner:
+        with super().crew(data, seeds, company) as inner:
             yield train
 
 

@@ -137,8 +137,8 @@ class Backwards(Runner):
     """Trains the last trial first, each alone."""
 
     @contextmanager
-    def crew(self, data, seeds):
-        with Here().crew(data, seeds) as train:
+    def crew(self, data, seeds, company):
+        with Here().crew(data, seeds, company) as train:
             yield lambda groups, members, over: train(
                 [part for group in groups for part in group.split(len(group.asks))][::-1], members, over
             )
