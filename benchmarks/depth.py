@@ -63,6 +63,10 @@ class Setting:
         """The block, once a layer, between the pixels and ten outputs."""
         return nn.Chain(nn.Flatten(), *block * self.depth, nn.Dense(10, initializer=initializer))
 
+    def drawn(self, net: nn.Chain) -> tuple[Any, Any]:
+        """Parameters and state with which the runs begin, seeds stacked."""
+        return initial(net, jnp.array(self.seeds), self.data.shape)
+
     def dense(self, **options: Any) -> nn.Dense:
         """A dense layer of this width."""
         return nn.Dense(self.width, **options)
@@ -129,7 +133,7 @@ def train(setting: Setting, cases: Iterable[tuple[Layer, str, nn.Chain]], optimi
                 np.array([np.nanmax(run.history["val_accuracy"]) for run in own]),
                 np.array([run.history["loss"][-1] for run in own]),
                 all(run.outcome is Outcome.DIVERGED for run in own),
-                jax.device_get(signals(net, jnp.array(setting.seeds), *setting.rows)),
+                jax.device_get(signals(net, *setting.drawn(net), jnp.array(setting.seeds), *setting.rows)),
             )
         )
     return found
@@ -152,8 +156,9 @@ def weights_decide(setting: Setting, optimizer: Optimizer) -> list[Training]:
 def selu_keeps_moments(setting: Setting, *, training: bool, rate: float = 0.05) -> tuple[np.ndarray, np.ndarray]:
     """2: mean and variance behind each block of LeCun's weights, SELU and alpha dropout."""
     block = (setting.dense(initializer=nn.initializers.LeCunNormal()), nn.SELU(), nn.AlphaDropout(rate))
-    found = moments(setting.chain(*block), jnp.array(setting.seeds), setting.rows[0], nn.AlphaDropout, training)
-    return jax.device_get(found)
+    net = setting.chain(*block)
+    seeds = jnp.array(setting.seeds)
+    return jax.device_get(moments(net, *setting.drawn(net), seeds, setting.rows[0], nn.AlphaDropout, training))
 
 
 def lsuv_levels(setting: Setting, activation: Layer, initializer: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -167,8 +172,8 @@ def lsuv_levels(setting: Setting, activation: Layer, initializer: Any) -> tuple[
         return jnp.stack([spread(found[index]) for index in places(net, nn.Dense)])
 
     before, after = [], []
-    for seed in setting.seeds:
-        params, state = jax.jit(initial, static_argnums=2)(net, seed, x.shape[1:])
+    for index in range(len(setting.seeds)):
+        params, state = jax.tree.map(lambda leaf: leaf[index], setting.drawn(net))  # noqa: B023
         before.append(spreads(params, state))
         after.append(spreads(nn.calibrate.lsuv(net, params, state, x), state))
     return np.array(before, np.float64) ** 2, np.array(after, np.float64) ** 2
@@ -180,7 +185,7 @@ def batch_norm_rescues(setting: Setting) -> list[Training]:
     Behind batch norms gradients grow towards the first layer, with ReLU by 1.21 a layer (Yang et al. 2019, A Mean Field
     Theory of Batch Normalization): to some 230 times over 30 layers, where training gets slow and seeds differ.
     """
-    normed, plain = (setting.dense(initializer=SMALL, bias=bias) for bias in (False, True))
+    normed, plain = setting.dense(initializer=SMALL, bias=False), setting.dense(initializer=SMALL)
     cases = []
     for activation in ACTIVATIONS:
         with_norm = setting.chain(normed, nn.BatchNorm(), activation, initializer=SMALL)
