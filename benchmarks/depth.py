@@ -8,7 +8,7 @@ Four questions, a function and a table each; nets are dense, of one width, and e
 4. Does batch norm make the weights train that are too small without it?
 
     python benchmarks/depth.py             # 8000 digits of MNIST where they lie beside the project; some minutes
-    python benchmarks/depth.py --quick     # a smoke test: few layers, one epoch, the digits that scikit-learn ships
+    python benchmarks/depth.py --quick     # a smoke test: two layers of tanh, SGD, one epoch, few digits
 """
 
 import argparse
@@ -52,6 +52,8 @@ class Setting:
     width: int = 100
     epochs: int = 30
     seeds: tuple[int, ...] = (0, 1, 2)
+    activations: tuple[Layer, ...] = ACTIVATIONS
+    optimizers: tuple[Optimizer, ...] = (SGD, ADAM)
 
     @property
     def rows(self) -> tuple[np.ndarray, np.ndarray]:
@@ -62,6 +64,10 @@ class Setting:
     def chain(self, *block: Layer, initializer: Any = None) -> nn.Chain:
         """The block, once a layer, between the pixels and ten outputs."""
         return nn.Chain(nn.Flatten(), *block * self.depth, nn.Dense(10, initializer=initializer))
+
+    def drawn(self, net: nn.Chain) -> tuple[Any, Any]:
+        """Parameters and state with which the runs begin, seeds stacked."""
+        return initial(net, jnp.array(self.seeds), self.data.shape)
 
     def dense(self, **options: Any) -> nn.Dense:
         """A dense layer of this width."""
@@ -129,7 +135,7 @@ def train(setting: Setting, cases: Iterable[tuple[Layer, str, nn.Chain]], optimi
                 np.array([np.nanmax(run.history["val_accuracy"]) for run in own]),
                 np.array([run.history["loss"][-1] for run in own]),
                 all(run.outcome is Outcome.DIVERGED for run in own),
-                jax.device_get(signals(net, jnp.array(setting.seeds), *setting.rows)),
+                jax.device_get(signals(net, *setting.drawn(net), jnp.array(setting.seeds), *setting.rows)),
             )
         )
     return found
@@ -142,7 +148,7 @@ def weights_decide(setting: Setting, optimizer: Optimizer) -> list[Training]:
         setting,
         [
             (activation, name, setting.chain(setting.dense(initializer=kind), activation, initializer=kind))
-            for activation in ACTIVATIONS
+            for activation in setting.activations
             for name, kind in kinds.items()
         ],
         optimizer,
@@ -152,8 +158,9 @@ def weights_decide(setting: Setting, optimizer: Optimizer) -> list[Training]:
 def selu_keeps_moments(setting: Setting, *, training: bool, rate: float = 0.05) -> tuple[np.ndarray, np.ndarray]:
     """2: mean and variance behind each block of LeCun's weights, SELU and alpha dropout."""
     block = (setting.dense(initializer=nn.initializers.LeCunNormal()), nn.SELU(), nn.AlphaDropout(rate))
-    found = moments(setting.chain(*block), jnp.array(setting.seeds), setting.rows[0], nn.AlphaDropout, training)
-    return jax.device_get(found)
+    net = setting.chain(*block)
+    seeds = jnp.array(setting.seeds)
+    return jax.device_get(moments(net, *setting.drawn(net), seeds, setting.rows[0], nn.AlphaDropout, training))
 
 
 def lsuv_levels(setting: Setting, activation: Layer, initializer: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -167,8 +174,8 @@ def lsuv_levels(setting: Setting, activation: Layer, initializer: Any) -> tuple[
         return jnp.stack([spread(found[index]) for index in places(net, nn.Dense)])
 
     before, after = [], []
-    for seed in setting.seeds:
-        params, state = jax.jit(initial, static_argnums=2)(net, seed, x.shape[1:])
+    for index in range(len(setting.seeds)):
+        params, state = jax.tree.map(lambda leaf: leaf[index], setting.drawn(net))  # noqa: B023
         before.append(spreads(params, state))
         after.append(spreads(nn.calibrate.lsuv(net, params, state, x), state))
     return np.array(before, np.float64) ** 2, np.array(after, np.float64) ** 2
@@ -180,9 +187,9 @@ def batch_norm_rescues(setting: Setting) -> list[Training]:
     Behind batch norms gradients grow towards the first layer, with ReLU by 1.21 a layer (Yang et al. 2019, A Mean Field
     Theory of Batch Normalization): to some 230 times over 30 layers, where training gets slow and seeds differ.
     """
-    normed, plain = (setting.dense(initializer=SMALL, bias=bias) for bias in (False, True))
+    normed, plain = setting.dense(initializer=SMALL, bias=False), setting.dense(initializer=SMALL)
     cases = []
-    for activation in ACTIVATIONS:
+    for activation in setting.activations:
         with_norm = setting.chain(normed, nn.BatchNorm(), activation, initializer=SMALL)
         cases.append((activation, "std 0.01, batch norm", with_norm))
         cases.append((activation, "std 0.01", setting.chain(plain, activation, initializer=SMALL)))
@@ -235,7 +242,7 @@ def print_levels(setting: Setting) -> None:
     """Print question 3."""
     title = "3. LSUV: lowest and highest variance of what a dense layer gives, over all layers and seeds"
     head(title, "activation", "weights before", "before", "after", "within 10 %")
-    for activation in ACTIVATIONS:
+    for activation in setting.activations:
         for name, kind in {"LSUV()": nn.initializers.LSUV(), "std 0.01": SMALL, "std 1": LARGE}.items():
             before, after = lsuv_levels(setting, activation, kind)
             ranges = (f"{found.min():.3g} to {found.max():.3g}" for found in (before, after))
@@ -248,12 +255,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--quick", action="store_true", help="a smoke test of every table")
     if parser.parse_args(arguments).quick:
         small = kl.data.digits(images=True, test=0)
-        setting = Setting(small, depth=4, width=16, epochs=1, seeds=(0,))
+        setting = Setting(small, 2, 16, epochs=1, seeds=(0,), activations=ACTIVATIONS[:1], optimizers=(SGD,))
     else:
         setting = Setting(digits())
     print(f"{setting.data}\n{setting.depth} layers of {setting.width}, batch 64, {setting.epochs} epochs, ", end="")
     print(f"seeds {setting.seeds}; trains: at least {REACHED} with every seed; fails: below {CHANCE} with every seed")
-    for letter, optimizer in zip("ab", (SGD, ADAM), strict=True):
+    for letter, optimizer in zip("ab", setting.optimizers, strict=False):
         print_trainings(f"1{letter}. {optimizer!r}", setting.depth, weights_decide(setting, optimizer))
     print_moments(setting)
     print_levels(setting)

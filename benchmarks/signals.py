@@ -1,6 +1,6 @@
 """The signal in a chain before training, layer by layer: its spread, moments, saturated share and gradient.
 
-Everything is drawn and measured for several seeds in one compiled program.
+Several seeds are measured in one compiled program.
 """
 
 from functools import partial
@@ -30,9 +30,12 @@ def places(net: nn.Chain, kind: type[Layer]) -> list[int]:
     return [index for index, layer in enumerate(net.layers) if isinstance(layer, kind)]
 
 
-def initial(net: nn.Chain, seed: Any, shape: tuple[int, ...]) -> tuple[Any, Any]:
-    """The parameters and state with which a run of this seed begins."""
-    return net.init(named(jax.random.key(seed), "init"), shape)
+def initial(net: nn.Chain, seeds: Any, shape: tuple[int, ...]) -> tuple[Any, Any]:
+    """The parameters and state with which the runs of these seeds begin, stacked.
+
+    Not compiled as a whole: layers of one shape, in whatever net, share one small program.
+    """
+    return jax.vmap(lambda seed: net.init(named(jax.random.key(seed), "init"), shape))(seeds)
 
 
 def spread(x: jax.Array) -> jax.Array:
@@ -43,7 +46,7 @@ def spread(x: jax.Array) -> jax.Array:
 
 
 @jax.jit
-def signals(net: nn.Chain, seeds: Any, x: Any, y: Any) -> dict[str, jax.Array]:
+def signals(net: nn.Chain, params: Any, state: Any, seeds: Any, x: Any, y: Any) -> dict[str, jax.Array]:
     """Of what each activation receives before training, ``(seeds, depth)``: spread, share saturated, gradient's spread.
 
     The gradient is that of the summed loss in what the activation receives. Layers behave as in training, so that batch
@@ -51,8 +54,7 @@ def signals(net: nn.Chain, seeds: Any, x: Any, y: Any) -> dict[str, jax.Array]:
     """
     before = [index - 1 for index in places(net, Activation)]
 
-    def of(seed: Any) -> dict[str, jax.Array]:
-        params, state = initial(net, seed, x.shape[1:])
+    def of(params: Any, state: Any, seed: Any) -> dict[str, jax.Array]:
         through = partial(outputs, net, params, state, x, jax.random.key(seed))
 
         def loss(probes: Any) -> jax.Array:
@@ -67,17 +69,18 @@ def signals(net: nn.Chain, seeds: Any, x: Any, y: Any) -> dict[str, jax.Array]:
             "gradient": jnp.stack([spread(gradients[index]) for index in before]),
         }
 
-    return jax.vmap(of)(seeds)
+    return jax.vmap(of)(params, state, seeds)
 
 
 @partial(jax.jit, static_argnames=("kind", "training"))
-def moments(net: nn.Chain, seeds: Any, x: Any, kind: type[Layer], training: bool) -> tuple[jax.Array, jax.Array]:
+def moments(
+    net: nn.Chain, params: Any, state: Any, seeds: Any, x: Any, kind: type[Layer], training: bool
+) -> tuple[jax.Array, jax.Array]:
     """Mean and variance of what the layers of a kind give before training, ``(seeds, depth)`` each."""
 
-    def of(seed: Any) -> tuple[jax.Array, jax.Array]:
-        params, state = initial(net, seed, x.shape[1:])
+    def of(params: Any, state: Any, seed: Any) -> tuple[jax.Array, jax.Array]:
         found = outputs(net, params, state, x, jax.random.key(seed) if training else None)
         chosen = jnp.stack([found[index] for index in places(net, kind)])
         return chosen.mean((1, 2)), chosen.var((1, 2))
 
-    return jax.vmap(of)(seeds)
+    return jax.vmap(of)(params, state, seeds)

@@ -2,12 +2,10 @@
 
 import importlib
 import json
+import multiprocessing
 import os
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import jax
 import numpy as np
@@ -324,20 +322,21 @@ def test_importance_and_the_figure_of_a_study(study, iris, tmp_path):
     assert "optimizer.lr.lr" in (tmp_path / "study.svg").read_text()
 
 
-SCRIPT = """
-import sys
-import jax
-jax.config.update("jax_compilation_cache_dir", sys.argv[3])
-jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
-jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
-sys.path.insert(0, sys.argv[2])
-import kilter as kl
-from test_study import SPACE, search
-data, strategy = kl.data.iris(), eval(sys.argv[4], {"kl": kl})
-print("begins", flush=True)
-search(data, SPACE, trials=12, strategy=strategy, storage=sys.argv[1])
-print("ended", flush=True)
-"""
+# Processes that a server forks, which has imported what is slow to import and has never run anything.
+FORKED = multiprocessing.get_context("forkserver")
+FORKED.set_forkserver_preload(["kilter", "kilter.report.study_figure", "optuna", "pytest", "sklearn.datasets"])
+
+
+def searching(folder, cache, strategy, begins):
+    """What is killed."""
+    jax.config.update("jax_compilation_cache_dir", cache)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    data, strategy = kl.data.iris(), eval(strategy, {"kl": kl})
+    begins.send("begins")
+    search(data, SPACE, trials=12, strategy=strategy, storage=folder)
+
+
 STRATEGIES = [strategies.SuccessiveHalving(4, 1, 2), strategies.PBT(4, 3, share=0.4), strategies.Hyperband(4)]
 
 
@@ -347,14 +346,17 @@ def test_a_process_that_is_killed_at_any_time_loses_no_law(iris, tmp_path, strat
     """Twenty-one kills in all, from the first moments of a search to its last, most of them in mid-training."""
     whole = search(iris, SPACE, trials=12, strategy=strategy)
     folder = tmp_path / "study"
-    command = [sys.executable, "-c", SCRIPT, str(folder), str(Path(__file__).parent)]
-    command += [str(Path(__file__).parents[2] / ".cache" / "xla"), repr(strategy)]
     for seconds in np.random.default_rng(0).uniform(0.0, 2.0, 7):
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-            assert process.stdout is not None
-            assert process.stdout.readline() == "begins\n"
-            time.sleep(seconds)
-            process.kill()
+        begun, begins = FORKED.Pipe(duplex=False)
+        given = (folder, jax.config.jax_compilation_cache_dir, repr(strategy), begins)
+        process = FORKED.Process(target=searching, args=given)
+        process.start()
+        begins.close()
+        assert begun.recv() == "begins"
+        time.sleep(seconds)
+        process.kill()
+        process.join()
+    assert (folder / "study.json").exists()
     assert same_trials(search(iris, SPACE, trials=12, strategy=strategy, storage=folder), whole)
 
 
