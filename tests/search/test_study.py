@@ -5,7 +5,7 @@ import json
 import multiprocessing
 import os
 import signal
-import time
+from itertools import count
 
 import jax
 import numpy as np
@@ -343,20 +343,26 @@ STRATEGIES = [strategies.SuccessiveHalving(4, 1, 2), strategies.PBT(4, 3, share=
 @pytest.mark.slow
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda each: type(each).__name__)
 def test_a_process_that_is_killed_at_any_time_loses_no_law(iris, tmp_path, strategy):
-    """Twenty-one kills in all, from the first moments of a search to its last, most of them in mid-training."""
-    whole = search(iris, SPACE, trials=12, strategy=strategy)
-    folder = tmp_path / "study"
-    for seconds in np.random.default_rng(0).uniform(0.0, 2.0, 7):
+    """Twenty-one kills in all, at any moment of a search; one that ends before its kill begins anew in another folder."""
+    whole, draw = search(iris, SPACE, trials=12, strategy=strategy), np.random.default_rng(0)
+    folders, killed = count(), 0
+    folder = tmp_path / f"study {next(folders)}"
+    while killed < 7:
         begun, begins = FORKED.Pipe(duplex=False)
         given = (folder, jax.config.jax_compilation_cache_dir, repr(strategy), begins)
         process = FORKED.Process(target=searching, args=given)
         process.start()
         begins.close()
         assert begun.recv() == "begins"
-        time.sleep(seconds)
+        process.join(draw.uniform(0.0, 1.5))
         process.kill()
         process.join()
-    assert (folder / "study.json").exists()
+        if process.exitcode == -signal.SIGKILL:
+            killed += 1
+        else:
+            assert process.exitcode == 0
+            assert same_trials(search(iris, SPACE, trials=12, strategy=strategy, storage=folder), whole)
+            folder = tmp_path / f"study {next(folders)}"
     assert same_trials(search(iris, SPACE, trials=12, strategy=strategy, storage=folder), whole)
 
 
