@@ -12,7 +12,7 @@ from kilter.core import trees
 from kilter.core.programs import compiled
 from kilter.data.dataset import Dataset
 from kilter.optim.optimizer import spanning
-from kilter.train import batches, pace
+from kilter.train import batches, carried, pace
 from kilter.train.epoch import Member, Rows
 from kilter.train.grouping import COMPILE
 from kilter.train.interrupt import Interrupt
@@ -134,7 +134,7 @@ class Fleet:
     def _own(self, index: int) -> Member:
         """A member that has ended, out of the mold."""
         member, recipe = self.ended[index], self.task.members[index][0]
-        return member if self.mold is None else self.mold.own(member, recipe)
+        return member if self.mold is None else carried.out(self.mold, member, recipe)
 
     def _pauses(self, index: int, member: Member) -> bool:
         recipe, _ = self.task.members[index]
@@ -145,7 +145,9 @@ class Fleet:
         like = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), like)
         for index, paused in enumerate(self.task.paused):
             recipe, _ = self.task.members[index]
-            self.ended[index] = paused.member(like) if self.mold is None else self.mold.filled(paused, like, recipe)
+            self.ended[index] = (
+                paused.member(like) if self.mold is None else carried.back(self.mold, paused, like, recipe)
+            )
             for name, line in paused.lines.items():
                 self._column(name)[index, : len(line)] = line
 

@@ -19,11 +19,9 @@ from kilter.nn import molded as nets
 from kilter.nn.compose import Names
 from kilter.nn.layer import Layer, Shape, shapes
 from kilter.optim import one_of
-from kilter.optim.optimizer import Optimizer, state_like
+from kilter.optim.optimizer import Optimizer
 from kilter.train.batches import batch_of, slots
-from kilter.train.epoch import Member
 from kilter.train.pattern import blocks, chain_of, choices, dense, dense_places, free, last_dense, plain, unmatched
-from kilter.train.paused import Paused
 from kilter.train.recipe import Recipe
 
 # Widths of molds are powers of two from here on.
@@ -68,100 +66,38 @@ class Mold:
 
     def cast(self, recipe: Recipe) -> Recipe:
         """The recipe in the mold's structure."""
-        return recipe.replace(net=self._net(chain_of(recipe)), optimizer=self._optimizer(recipe.optimizer))
+        return recipe.replace(net=self._net(chain_of(recipe)), optimizer=self.optimizer(recipe.optimizer))
 
     def blank(self, recipe: Recipe) -> Recipe:
         """A recipe as large as the mold, from which its cost can be told."""
-        whole = self._filled(chain_of(recipe), recipe.net.layers)
+        whole = [recipe.net.layers[source] for source in self.sources(chain_of(recipe))]
         last = last_dense(Chain(*whole))
         layers = [
             layer.replace(units=self.width) if isinstance(layer, Dense) and place != last else layer
             for place, layer in enumerate(whole)
         ]
-        return recipe.replace(net=Chain(*layers), optimizer=self._optimizer(recipe.optimizer), batch_size=self.batch)
+        return recipe.replace(net=Chain(*layers), optimizer=self.optimizer(recipe.optimizer), batch_size=self.batch)
 
-    def own(self, member: Member, recipe: Recipe) -> Member:
-        """A member of the mold as one of its recipe: padding cut off, and the state of its own optimizer; on the host."""
-        learner, net = self._with_own_state(member, recipe).learner, chain_of(recipe)
-
-        def trimmed(layers: Any) -> Any:
-            return _trimmed([layers[place] for place in self._places(net)], net, _own(net, self.shape))
-
-        params = trimmed(learner.params)
-        moments = self._own_moments(learner.moments, params, recipe)
-        best = None if member.best is None else tuple(map(trimmed, member.best))
-        return member._replace(
-            learner=learner._replace(params=params, state=trimmed(learner.state), moments=moments), best=best
-        )
-
-    def filled(self, paused: Paused, like: Member, recipe: Recipe) -> Member:
-        """The way back: a paused member padded with zeros to a member of the mold, whose structure is ``like``."""
-        net, within = chain_of(recipe), self._with_own_state(like, recipe)
-        layers = [within.learner.params[place] for place in self._places(net)]
-        states = [within.learner.state[place] for place in self._places(net)]
-        own = within._replace(
-            learner=within.learner._replace(
-                params=tuple(layers), state=tuple(states), moments=state_like(recipe.optimizer, tuple(layers))
-            ),
-            best=None if within.best is None else (tuple(layers), tuple(states)),
-        )
-        whole = jax.tree.map(_padded, self._apart(paused.member(own), recipe), self._apart(own, recipe))
-        whole = _zeros_beside(whole, within)
-        optimizer, learner = self._optimizer(recipe.optimizer), whole.learner
-        if isinstance(optimizer, one_of.OneOf):
-            slots = optimizer.packed(int(optimizer.choice), learner.moments, learner.params)
-            learner = learner._replace(moments=list(map(np.asarray, slots)))
-        return whole._replace(learner=learner)
-
-    def _with_own_state(self, member: Member, recipe: Recipe) -> Member:
-        """The member with the state of the recipe's optimizer alone."""
-        optimizer, learner = self._optimizer(recipe.optimizer), member.learner
-        if not isinstance(optimizer, one_of.OneOf):
-            return member
-        moments = optimizer.own(int(optimizer.choice), learner.moments, learner.params)
-        return member._replace(learner=learner._replace(moments=moments))
-
-    def _own_moments(self, moments: Any, params: Any, recipe: Recipe) -> Any:
-        """The optimizer's state of the layers that the net has, cut to their sizes."""
-        found = _by_path(moments)
-        apart = _by_path(state_like(recipe.optimizer, self._spread(params, chain_of(recipe))))
-        cut = [found[path][tuple(map(slice, like.shape))] for path, like in apart.items()]
-        return jax.tree.unflatten(jax.tree.structure(state_like(recipe.optimizer, params)), cut)
-
-    def _apart(self, member: Member, recipe: Recipe) -> Member:
-        """A member with its layers at the mold's places; where it has none, there is nothing."""
-        net, learner = chain_of(recipe), member.learner
-        params, state = self._spread(learner.params, net), self._spread(learner.state, net)
-        tree = jax.tree.structure(state_like(recipe.optimizer, params))
-        moments = jax.tree.unflatten(tree, jax.tree.leaves(learner.moments))
-        best = None if member.best is None else tuple(self._spread(layers, net) for layers in member.best)
-        return member._replace(learner=learner._replace(params=params, state=state, moments=moments), best=best)
-
-    def _spread(self, layers: Sequence[Any], net: Chain) -> tuple[Any, ...]:
-        found = dict(zip(self._places(net), layers, strict=True))
-        return tuple(found.get(place, ()) for place in range(len(self._filled(net, net.layers))))
-
-    def _places(self, net: Chain) -> list[int]:
-        """Where the layers of a net stand in the mold: the blocks that it lacks would follow its last one."""
+    def sources(self, net: Chain) -> list[int]:
+        """For each place of the mold the net's own layer there; for a block that the net lacks, that of its last one."""
         front, length, repeats = blocks(net)
-        end = front + repeats * length
-        return [place if place < end else place + (self.depth - repeats) * length for place in range(len(net.layers))]
+        own, end = list(range(len(net.layers))), front + repeats * length
+        return [*own[:end], *(self.depth - repeats) * own[end - length : end], *own[end:]]
 
-    def _filled(self, net: Chain, items: Sequence[Any]) -> list[Any]:
-        """One item a layer, with those of the last block again for the blocks that the net lacks."""
+    def lacking(self, net: Chain) -> range:
+        """Places of the blocks that a net lacks; they would follow its last one."""
         front, length, repeats = blocks(net)
-        end = front + repeats * length
-        return [*items[:end], *(self.depth - repeats) * list(items[end - length : end]), *items[end:]]
+        return range(front + repeats * length, front + self.depth * length)
 
     def _net(self, net: Chain) -> nets.Molded:
-        settled, (front, length, repeats) = net.followed_by(None).layers, blocks(net)
-        own, present = _own(net, self.shape), self._places(net)
-        behind = own[front + repeats * length - 1].units  # what reaches a block that is lacking goes through as it is
+        settled, own, lacking = net.followed_by(None).layers, told(net, self.shape), self.lacking(net)
+        own = [own[source] for source in self.sources(net)]
+        # What reaches a block that is lacking goes through it as it is.
         own = [
-            each if place in present else replace(each, units=behind)
-            for place, each in enumerate(self._filled(net, own))
+            replace(each, units=own[lacking[0] - 1].units) if place in lacking else each
+            for place, each in enumerate(own)
         ]
-        layers = self._filled(net, [self._layer(layer, place, net) for place, layer in enumerate(settled)])
+        layers = [self._layer(settled[source], source, net) for source in self.sources(net)]
         scales = [
             _ratio(before.initializer, before.kernel, after.initializer, (self._before(layers, place, before), after.units))
             if isinstance(after, Dense) else 1.0
@@ -170,9 +106,10 @@ class Mold:
         fit = nets.Fit(
             np.array([each.name for each in own], np.uint32),
             np.array([each.units for each in own], np.int32),
-            np.array([place in present for place in range(len(own))]),
+            np.array([place not in lacking for place in range(len(own))]),
             np.array(scales, np.float32),
         )
+        front, length, _ = blocks(net)
         return nets.Molded(*layers, fit=fit, spare=tuple(range(front + length, front + self.depth * length)))
 
     def _layer(self, layer: Layer, place: int, net: Chain) -> Layer:
@@ -184,11 +121,12 @@ class Mold:
         options, choice = self._options(blocks(net).within(place), layer)
         return options[0] if len(options) == 1 else nets.OneOf(*options, choice=choice)
 
-    def _before(self, layers: Sequence[Layer], place: int, own: "_Own") -> int:
+    def _before(self, layers: Sequence[Layer], place: int, own: "Told") -> int:
         wide = [layer.units for layer in layers[:place] if isinstance(layer, Dense)]
         return wide[-1] if wide else own.kernel[-2]
 
-    def _optimizer(self, optimizer: Optimizer) -> Optimizer:
+    def optimizer(self, optimizer: Optimizer) -> Optimizer:
+        """The optimizer among all kinds of its place."""
         if not plain(optimizer):
             return optimizer
         options, choice = self._options("optimizer", optimizer)
@@ -204,7 +142,7 @@ class Mold:
 
 
 @dataclass(frozen=True)
-class _Own:
+class Told:
     """What a net's own layer is told by: number of its name, features behind it; of a dense one kernel and initializer."""
 
     name: int
@@ -237,17 +175,18 @@ def width_of(recipes: Sequence[Recipe]) -> int:
     return max(_NARROWEST, 1 << (widest - 1).bit_length())
 
 
-def _own(net: Chain, shape: Shape) -> list[_Own]:
+def told(net: Chain, shape: Shape) -> list[Told]:
+    """What each layer of a net is told by, for examples of a shape."""
     names, found, first = Names(), [], dense_places(net)[0]
     for place, (given, layer) in enumerate(zip(net.layers, net.followed_by(None).layers, strict=True)):
         name = keys.number(names(given, shape))
         if isinstance(layer, Dense):
             kernel = (shape[-1], layer.units)
             shape = (*shape[:-1], layer.units)
-            found.append(_Own(name, layer.units, kernel, layer.initializer))
+            found.append(Told(name, layer.units, kernel, layer.initializer))
         else:
             shape = _behind(layer, shape) if place < first else shape
-            found.append(_Own(name, shape[-1]))
+            found.append(Told(name, shape[-1]))
     return found
 
 
@@ -267,39 +206,8 @@ def _std(initializer: Any, shape: Shape) -> float:
     return float(initializer.std(shape))
 
 
-def _trimmed(trees: Any, net: Chain, own: Sequence[_Own]) -> Any:
-    """Parameters or state of all layers without what lies behind the net's own features."""
-    first = dense_places(net)[0]
-
-    def cut(leaf: Any, each: _Own) -> Any:
-        ends = each.kernel if np.ndim(leaf) > 1 else (each.units,) * np.ndim(leaf)
-        return leaf[tuple(map(slice, ends))]
-
-    return tuple(
-        tree if place < first else jax.tree.map(lambda leaf, each=each: cut(leaf, each), tree)
-        for place, (tree, each) in enumerate(zip(trees, own, strict=True))
-    )
-
-
 def _place(own: Any, kinds: Sequence[Any]) -> int | None:
     """Where a value's kind stands among others."""
     found = [jax.tree.structure(kind) for kind in kinds]
     wanted = jax.tree.structure(own)
     return found.index(wanted) if wanted in found else None
-
-
-def _by_path(tree: Any) -> dict[Any, Any]:
-    return dict(jax.tree_util.tree_flatten_with_path(tree)[0])
-
-
-def _zeros_beside(tree: Any, like: Any) -> Any:
-    """The leaves of a tree in a larger one, whose other leaves are zero."""
-    found = _by_path(tree)
-    return jax.tree_util.tree_map_with_path(
-        lambda path, leaf: found[path] if path in found else np.zeros(leaf.shape, leaf.dtype), like
-    )
-
-
-def _padded(leaf: Any, like: Any) -> Any:
-    missing = [(0, whole - own) for own, whole in zip(np.shape(leaf), like.shape, strict=True)]
-    return np.pad(np.asarray(leaf), missing) if missing else np.asarray(leaf)
