@@ -234,12 +234,14 @@ class Fleet:
     def _settle(self) -> None:
         """Bring the members of all stacks to the host, and what they say of the rows; a stack that is read is freed."""
         while self.stacks:
-            stack = self.stacks.pop()
-            told = judge(*stack.judging(self.judged, bool(self.data.classes)))
-            members, told = jax.device_get((stack.members, told))
-            for slot, index in enumerate(map(int, stack.indices)):
-                self.ended[index] = trees.take(members, slot)
-                self.told[index] = trees.take(told, slot)
+            self._read(self.stacks.pop())
+
+    def _read(self, stack: Stack) -> None:
+        told = judge(*stack.judging(self.judged, bool(self.data.classes)))
+        members, told = jax.device_get((stack.members, told))
+        for slot, index in enumerate(map(int, stack.indices)):
+            self.ended[index] = trees.take(members, slot)
+            self.told[index] = trees.take(told, slot)
 
     @property
     def data(self) -> Dataset:

@@ -20,8 +20,9 @@ from kilter.train.recipe import Recipe, structure
 
 # Share of the free memory that a fleet may take; the rest is for what the estimate does not see.
 _SHARE = 0.8
-# Where devices are cores: what the first training of a process takes whatever its size, 4 to 13 MiB measured.
-_ONCE = 8 << 20
+# Where devices are cores: what the first training of a process takes whatever its size, 4 to 20 MiB measured; much of it is
+# what one thread has freed and another cannot have.
+_ONCE = 16 << 20
 # Members on each device where their number must not decide.
 _STEADY = 8
 
