@@ -27,6 +27,7 @@ from kilter.search.to_optuna import Mirror
 from kilter.train.check import deciding_metric
 from kilter.train.foresight import Company
 from kilter.train.interrupt import interruptible
+from kilter.train.pattern import pattern
 from kilter.train.recipe import Recipe
 
 # Trials from which on a model of the scores has enough to learn from.
@@ -155,12 +156,13 @@ def _searched(
 
 
 def _company(study: Study, gate: Gate, trials: int) -> Company:
-    """Recipes at points drawn from the space, which tell what programs the search will need."""
-    recipes: list[Recipe] = []
-    for point in study.space.sample(0, min(trials, _COMPANY)):
+    """Recipes at points drawn from the space, which tell what programs the search will need; those that can share one."""
+    drawn, recipes = min(trials, _COMPANY), []
+    for point in study.space.sample(0, drawn):
         with suppress(InputError):  # that cannot be trained
-            recipes.append(gate.built(point))
-    return Company(recipes, trials * len(study.seeds) / max(1, len(recipes)))
+            if pattern(study.space.build(point), study.data) is not None:
+                recipes.append(gate.built(point))
+    return Company(recipes, trials * len(study.seeds) / drawn)
 
 
 def _asked(study: Study, trials: int) -> tuple[Study, list[Ask]]:
