@@ -36,7 +36,8 @@ class Mold:
         pattern: what they have in common.
         shape: of an example.
         width: of the hidden layers.
-        depth: number of blocks of hidden layers.
+        depth: most blocks of hidden layers.
+        least: fewest of these; no more are ever passed by.
         batch: slots of a batch.
         mixed: whether batch sizes differ; else all are ``batch``.
         kinds: by place in the pattern, one of each kind that may stand there.
@@ -46,6 +47,7 @@ class Mold:
     shape: Shape
     width: int
     depth: int
+    least: int
     batch: int
     mixed: bool
     kinds: tuple[tuple[Any, tuple[Any, ...]], ...]
@@ -59,7 +61,7 @@ class Mold:
         batch, kinds = batch_of(recipe, rows), dict(self.kinds)
         return (
             width_of([recipe]) <= self.width
-            and blocks(chain_of(recipe)).repeats <= self.depth
+            and self.least <= blocks(chain_of(recipe)).repeats <= self.depth
             and (batch <= self.batch if self.mixed else batch == self.batch)
             and all(_place(value, kinds.get(place, ())) is not None for place, value in choices(recipe))
         )
@@ -110,7 +112,9 @@ class Mold:
             np.array(scales, np.float32),
         )
         front, length, _ = blocks(net)
-        return nets.Molded(*layers, fit=fit, spare=tuple(range(front + length, front + self.depth * length)))
+        return nets.Molded(
+            *layers, fit=fit, spare=tuple(range(front + self.least * length, front + self.depth * length))
+        )
 
     def _layer(self, layer: Layer, place: int, net: Chain) -> Layer:
         """A layer of a net as wide as the mold, and of any kind that may stand there."""
@@ -161,7 +165,8 @@ def mold(pattern: Any, recipes: Sequence[Recipe], data: Dataset) -> Mold:
     kinds = tuple((place, tuple(met[place][name] for name in sorted(met[place]))) for place in sorted(met, key=str))
     padded = slots(recipes, len(data.train))
     batch = batch_of(recipes[0], len(data.train)) if padded is None else padded
-    return Mold(pattern, data.shape, width_of(recipes), depth_of(recipes), batch, padded is not None, kinds)
+    least = min(depth_of([recipe]) for recipe in recipes)
+    return Mold(pattern, data.shape, width_of(recipes), depth_of(recipes), least, batch, padded is not None, kinds)
 
 
 def depth_of(recipes: Sequence[Recipe]) -> int:
