@@ -21,7 +21,7 @@ from kilter.train.recipe import Recipe, structure
 # Share of the free memory that a fleet may take; the rest is for what the estimate does not see.
 _SHARE = 0.8
 # Where devices are cores: what the first training of a process takes whatever its size, 4 to 20 MiB measured; much of it is
-# what one thread has freed and another cannot have.
+# probably what one thread has freed and another cannot have.
 _ONCE = 16 << 20
 # Members on each device where their number must not decide.
 _STEADY = 8
