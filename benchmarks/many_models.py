@@ -111,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for trials in [192] if options.quick else options.trials:
         noted, seconds, scores = searched(trials)
         found.append((noted, scores))
-        late = noted[len(noted) // 4 : -1]  # the last batch may be smaller, and compile a program of its own
+        late = noted[len(noted) // 4 :]
         each = slope(late[:, 0] / 1000, late[:, 1])
         print(f"| {trials:,} | {seconds[0]:.1f} | {seconds[1]:.1f} | {noted[-1, 1]:.0f} | {each} |", flush=True)
     print_course(found[-1][0])
