@@ -117,3 +117,19 @@ def test_a_diverged_run_is_left_as_it_is(digits):
         run = kl.train(lost, digits, progress=False)
     assert run.outcome is kl.Outcome.DIVERGED
     assert runs._reestimated(lost, averaged=False)
+
+
+def test_without_shuffling_every_epoch_goes_through_the_rows_in_their_own_order():
+    """Against the updates written out one by one."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(10, 3)).astype(np.float32), rng.normal(size=(10, 1)).astype(np.float32)
+    data = kl.data.from_arrays(x, y, validation=0.0)
+    recipe = kl.Recipe(
+        nn.Chain(nn.Dense(1, bias=False)), losses.SquaredError(),
+        optimizer=optim.SGD(0.05), batch_size=4, epochs=2, shuffle=False,
+    )  # fmt: skip
+    w = kl.train(recipe.replace(epochs=0), data, progress=False).params[0]["kernel"].astype(np.float64)
+    for _ in range(2):
+        for rows in (slice(0, 4), slice(4, 8), slice(8, 10)):
+            w = w - 0.05 * 2 * x[rows].T @ (x[rows] @ w - y[rows]) / len(x[rows])
+    np.testing.assert_allclose(kl.train(recipe, data, progress=False).params[0]["kernel"], w, rtol=1e-5)

@@ -279,7 +279,8 @@ class Fleet:
 
     def _chunk(self, mesh: Any, first: int, count: int) -> tuple[Any, ...]:
         """What all stacks are told of the next epochs: rows, their orders, the first epoch and how many."""
-        order = orders(self._seeds, first, count, self.longest, len(self.data.train), self._order, self.task.bootstrap)
+        rows, shuffle = len(self.data.train), self.task.members[0][0].shuffle
+        order = orders(self._seeds, first, count, self.longest, rows, self._order, self.task.bootstrap, shuffle)
         return self.rows, to_all(order, mesh), first, count
 
     def _arguments(self, stack: Stack, first: int, count: int) -> tuple[Any, ...]:

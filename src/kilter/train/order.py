@@ -18,19 +18,20 @@ def orders(
     rows: int,
     shape: tuple[int, ...],
     bootstrap: bool = False,
+    shuffle: bool = True,
 ) -> Array:
     """Row numbers of ``count`` epochs from ``first``, int32 ``(longest, seeds, *shape)``; zeros past ``count``.
 
     An epoch's permutation depends on its seed and number alone, so a resumed run sees the same order. Where the rows do
     not fill the shape, which holds at least all, the first rows of the permutation follow again; these are padding. With
-    ``bootstrap`` every seed goes through its own sample of the rows, in the same order.
+    ``bootstrap`` every seed goes through its own sample of the rows, in the same order; without ``shuffle`` that of the data.
     """
     length = math.prod(shape)
     samples = {seed: sample(seed, rows) for seed in seeds} if bootstrap else {}
     result = np.zeros((longest, len(seeds), length), np.int32)
     for epoch in range(count):
         for place, seed in enumerate(seeds):
-            order = permutation(seed, first + epoch, rows)
+            order = permutation(seed, first + epoch, rows) if shuffle else np.arange(rows)
             order = samples[seed][order] if bootstrap else order
             result[epoch, place] = np.resize(order, length)
     return result.reshape(longest, len(seeds), *shape)

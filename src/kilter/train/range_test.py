@@ -132,7 +132,7 @@ def lr_range_test(
         learners,
         drawn,
         np.arange(len(seeds), dtype=np.int32),
-        _orders(seeds, len(data.train), min(recipe.batch_size, len(data.train)), steps),
+        _orders(seeds, len(data.train), min(recipe.batch_size, len(data.train)), steps, recipe.shuffle),
         train,
         smoothing,
         limit,
@@ -153,12 +153,13 @@ def _check_settings(optimizer: Optimizer, low: float, high: float, steps: int, s
         )
 
 
-def _orders(seeds: tuple[int, ...], rows: int, batch: int, steps: int) -> Array:
+def _orders(seeds: tuple[int, ...], rows: int, batch: int, steps: int, shuffle: bool) -> Array:
     """Row numbers ``(seeds, steps, batch)``: epochs one after the other, so that all batches are full."""
     epochs = -(-steps * batch // rows)
 
     def order(seed: int) -> Array:
-        whole = np.concatenate([permutation(seed, epoch, rows) for epoch in range(epochs)])
+        each = [permutation(seed, epoch, rows) if shuffle else np.arange(rows) for epoch in range(epochs)]
+        whole = np.concatenate(each)
         return whole[: steps * batch].reshape(steps, batch).astype(np.int32)
 
     return np.stack([order(seed) for seed in seeds])

@@ -29,6 +29,7 @@ class Recipe(Value):
         optimizer: how.
         batch_size: examples an update; the last batch of an epoch may be smaller, and none is dropped. At most all rows.
         epochs: passes over the training rows.
+        shuffle: whether every epoch goes through the rows in a new order, rather than always in that of the data.
         inputs: preprocessing of the inputs, fitted on the training rows.
         targets: preprocessing of targets that are numbers; predictions come back in the target's own unit.
         penalty: on the size of the weights, added to the loss while training.
@@ -53,6 +54,7 @@ class Recipe(Value):
     optimizer: Optimizer = part(kinds=Optimizer)
     batch_size: int = option(default=32, kinds=int, range="[1, inf)", unit="examples")
     epochs: int = option(default=20, kinds=int, range="[0, inf)", unit="epochs")
+    shuffle: bool = option(default=True, kinds=bool)
     inputs: Preprocess | None = part(default=None, kinds=Preprocess, optional=True)
     targets: Scale | None = part(default=None, kinds=Scale, optional=True)
     penalty: Penalty | None = part(default=None, kinds=Penalty, optional=True)
