@@ -1,0 +1,143 @@
+"""Trainings as the rules see them: several seeds, as much of them as the budget allows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+import numpy as np
+
+from kilter.data.dataset import Dataset, Part
+from kilter.doctor.chart import Course
+from kilter.nn.layer import shapes
+from kilter.train.batches import updates
+from kilter.train.check import deciding_metric
+from kilter.train.interrupt import interruptible
+from kilter.train.launch import fleets
+from kilter.train.outcome import Outcome
+from kilter.train.recipe import Recipe
+from kilter.train.run import Run
+from kilter.train.scores import deciding
+from kilter.train.task import Task
+
+Array = np.ndarray[Any, Any]
+# What an update takes at least, in operations: some microseconds of a core at some thousand million operations a second.
+_UPDATE = 1e6
+# Classes that are this many times as frequent as others are looked at one by one.
+_UNEVEN = 3.0
+
+
+@dataclass(frozen=True)
+class Extent:
+    """As much of a training as a budget allows.
+
+    Attributes:
+        data: all rows, or the first of them.
+        until: epoch after which it pauses; None: the whole training.
+    """
+
+    data: Dataset
+    until: int | None
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is all that was asked for."""
+        return self.until is None
+
+
+def operations(recipe: Recipe, data: Dataset) -> float:
+    """Floating-point operations of one epoch, roughly: six a weight, row and position, and something for each update."""
+    params, _, _ = shapes(recipe.net, data.shape)
+    weights = sum(leaf.size for leaf in jax.tree.leaves(params))
+    positions = int(np.prod(data.shape[:-1])) if len(data.shape) > 1 else 1
+    return 6.0 * weights * positions * len(data.train) + _UPDATE * updates(recipe, len(data.train))
+
+
+def extent(recipe: Recipe, data: Dataset, seeds: int, budget: float) -> Extent:
+    """What of a training ``budget`` operations pay for, with so many seeds: all of it, some epochs, or some of the rows."""
+    epoch = operations(recipe, data) * seeds
+    affordable = budget / epoch
+    if affordable >= recipe.epochs:
+        return Extent(data, None)
+    if affordable >= 1:
+        return Extent(data, int(affordable))
+    rows = max(int(affordable * len(data.train)), min(len(data.train), 10 * recipe.batch_size))
+    return Extent(replace(data, train=data.train.take(np.arange(rows))), 1)
+
+
+def trained(recipes: Sequence[Recipe], data: Dataset, seeds: Sequence[int], until: int | None = None) -> list[list[Run]]:
+    """Runs of every recipe with every seed, a list a recipe; all pause after the epoch ``until``."""
+    task = Task([(recipe, seed) for recipe in recipes for seed in seeds], data, until=until)
+    runs: dict[int, Run] = {}
+    with interruptible() as stop:
+        for indices, fleet in fleets(task):
+            runs |= dict(zip(indices, fleet.run(False, stop), strict=True))
+    if stop.asked:
+        raise KeyboardInterrupt
+    count = len(seeds)
+    return [[runs[place * count + offset] for offset in range(count)] for place in range(len(recipes))]
+
+
+def course_of(runs: Sequence[Run], data: Dataset, whole: bool) -> Course:
+    """Runs of one recipe as the rules see them."""
+    metric = runs[0].metric
+    lines = {name: _even([run.history[name] for run in runs]) for name in runs[0].history}
+    score = np.array([run.score for run in runs])
+    val = f"val_{metric.key}"
+    last = np.array([_final(run.history[val]) for run in runs]) if val in lines else score
+    train = f"train_{metric.key}"
+    learned = np.array([run.metrics.get(train, run.metrics.get(metric.key, np.nan)) for run in runs])
+    return Course(
+        seeds=tuple(run.seed for run in runs),
+        metric=metric,
+        chance=chance_score(runs[0].recipe, data),
+        history=lines,
+        score=score,
+        last=last,
+        train_score=learned,
+        diverged=np.array([run.outcome is Outcome.DIVERGED for run in runs]),
+        recall=_recalls(runs, data),
+        dead={},
+        whole=whole,
+    )
+
+
+def _even(lines: list[Array]) -> Array:
+    longest = max(map(len, lines))
+    return np.stack([np.pad(line.astype(float), (0, longest - len(line)), constant_values=np.nan) for line in lines])
+
+
+def _final(line: Array) -> float:
+    return float(line[-1]) if len(line) else float("nan")
+
+
+def chance_score(recipe: Recipe, data: Dataset) -> float:
+    """Score of the best constant prediction, on the rows that decide."""
+    part, train = deciding(data), data.train
+    metric = deciding_metric(recipe, data)
+    with np.errstate(all="ignore"):
+        return float(metric(_constant(train, part, data.classes), part.y, np.ones(len(part))))
+
+
+def _constant(train: Part, part: Part, classes: int) -> Array:
+    if not classes:
+        return np.broadcast_to(train.y.mean(0), part.y.shape).astype(np.float64)
+    shares = np.bincount(train.y, minlength=classes) / len(train)
+    return np.broadcast_to(shares, (len(part), classes))
+
+
+def _recalls(runs: Sequence[Run], data: Dataset) -> Array:
+    """Share of each class that is recognized, ``(seeds, classes)``; only where some classes are rare."""
+    if not data.classes:
+        return np.zeros((len(runs), 0))
+    counts = np.bincount(data.train.y, minlength=data.classes)
+    if counts.max() < _UNEVEN * max(counts[counts > 0].min(), 1):
+        return np.zeros((len(runs), 0))
+    part = deciding(data)
+    return np.stack([_recall(run, part, data.classes) for run in runs])
+
+
+def _recall(run: Run, part: Part, classes: int) -> Array:
+    right = run.predict_proba(part).argmax(-1) == part.y
+    with np.errstate(all="ignore"):
+        return np.array([right[part.y == index].mean() if (part.y == index).any() else np.nan for index in range(classes)])

@@ -1,0 +1,133 @@
+"""The untrained network and its first updates, all seeds in one program."""
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from kilter.core.keys import named
+from kilter.data.dataset import Dataset
+from kilter.doctor.anatomy import Anatomy, matched_std
+from kilter.doctor.chart import Start, Steps
+from kilter.nn.layer import shapes
+from kilter.optim.optimizer import spanning
+from kilter.train.batches import updates
+from kilter.train.order import permutation
+from kilter.train.parts import parts_of
+from kilter.train.program import initialize
+from kilter.train.recipe import Recipe
+from kilter.train.rows import Scaling
+from kilter.train.step import Batch, Learner, Parts, step
+from kilter.vitals import Places, measure, places
+
+Array = np.ndarray[Any, Any]
+# Rows that the untrained network is looked at on.
+ROWS = 256
+
+
+class Patient:
+    """A recipe on its rows, drawn with several seeds, to be looked at before and while its first updates are made."""
+
+    def __init__(self, recipe: Recipe, data: Dataset, seeds: tuple[int, ...], scaling: tuple[Scaling, Scaling]) -> None:
+        self.recipe, self.data, self.seeds = recipe, data, seeds
+        inputs, targets = scaling
+        self.x, self.y = inputs.apply(data.train.x), targets.apply(data.train.y)
+        self.weights = data.train.weights
+        span = recipe.epochs * updates(recipe, len(data.train))
+        self.parts = parts_of(recipe, data, spanning(recipe.optimizer, max(span, 1)))
+        self.learners: Learner = self._drawn()
+
+    def _drawn(self) -> Learner:
+        stacked = jax.tree.map(lambda leaf: np.repeat(np.asarray(leaf)[None], len(self.seeds), 0), self.parts)
+        spread = jnp.asarray(self.x[permutation(0, 0, len(self.x))[:ROWS]])
+        members = initialize(stacked, np.array(self.seeds, np.uint32), spread, self.x.shape[1:], False, None)
+        return members.learner
+
+    def start(self, anatomy: Anatomy) -> Start:
+        """Vitals of the untrained networks on some rows, in training mode."""
+        chosen = permutation(0, 0, len(self.x))[:ROWS]
+        rows = self._batch(chosen)
+        keys = jax.vmap(lambda seed: named(jax.random.key(seed), "look"))(np.array(self.seeds, np.uint32))
+        vitals = jax.device_get(_look(self.parts, self.learners, rows, keys))
+        kernels = jax.device_get(self._kernels(anatomy))
+        alike = [_alike(kernel) for kernel in kernels]
+        stds = [matched_std(anatomy, o, k.shape[1:]) for o, k in zip(anatomy.weighted, kernels, strict=True)]
+        strength = [_std(kernel) / max(std, 1e-30) for kernel, std in zip(kernels, stds, strict=True)]
+        chance = self.recipe.loss.chance(self.y, self.data.classes)
+        return Start(self._places(), vitals, np.stack(alike, 1), np.stack(strength, 1), float(chance))
+
+    def steps(self, count: int = 50) -> Steps:
+        """The first updates."""
+        batch = min(self.recipe.batch_size, len(self.x))
+        orders = np.stack([_order(seed, len(self.x), batch, count, self.recipe.shuffle) for seed in self.seeds])
+        seeds = np.array(self.seeds, np.uint32)
+        loss, change = jax.device_get(_walk(self.parts, self.learners, self._batch(slice(None)), orders, seeds))
+        return Steps(loss, change)
+
+    def _batch(self, chosen: Any) -> Batch:
+        return Batch(self.x[chosen], self.y[chosen], None if self.weights is None else self.weights[chosen])
+
+    def _places(self) -> Places:
+        params, state, _ = shapes(self.recipe.net, self.x.shape[1:])
+        return places(self.recipe.net, params, state, self.x.shape[1:])
+
+    def _kernels(self, anatomy: Anatomy) -> list[Any]:
+        """The kernel of each layer that has one, ``(seeds, *window, in, out)``."""
+        leaves = dict(zip(self._places().weights, jax.tree.leaves(self.learners.params), strict=True))
+        return [leaves[f"{organ.path}.kernel".lstrip(".")] for organ in anatomy.weighted]
+
+
+@jax.jit
+def _look(parts: Parts, learners: Learner, rows: Batch, keys: Any) -> Any:
+    def one(learner: Learner, key: Any) -> Any:
+        return measure(
+            parts.net, parts.loss, learner.params, learner.state, rows.x, rows.y, weights=rows.weights, key=key,
+            penalty=parts.penalty, optimizer=parts.optimizer, moments=learner.moments,
+        )  # fmt: skip
+
+    return jax.vmap(one)(learners, keys)
+
+
+@partial(jax.jit)
+def _walk(parts: Parts, learners: Learner, train: Batch, orders: Any, seeds: Any) -> Any:
+    """Loss of the batch before each update, and the update's size over that of the weights."""
+
+    def one(learner: Learner, order: Any, seed: Any) -> Any:
+        key = named(jax.random.key(seed), "train")
+
+        def body(learner: Learner, each: Any) -> Any:
+            index, chosen = each
+            rows = Batch(train.x[chosen], train.y[chosen], None if train.weights is None else train.weights[chosen])
+            after, loss = step(parts, learner, rows, len(chosen), jax.random.fold_in(key, index), index)
+            moved = _norm(jax.tree.map(jnp.subtract, after.params, learner.params))
+            return after, (loss / len(chosen), moved / jnp.maximum(_norm(learner.params), 1e-30))
+
+        return jax.lax.scan(body, learner, (jnp.arange(len(order)), order))[1]
+
+    return jax.vmap(one)(learners, orders, seeds)
+
+
+def _norm(tree: Any) -> Any:
+    return jnp.sqrt(sum(jnp.sum(jnp.square(leaf)) for leaf in jax.tree.leaves(tree)))
+
+
+def _order(seed: int, rows: int, batch: int, count: int, shuffle: bool) -> Array:
+    epochs = -(-count * batch // rows)
+    each = [permutation(seed, epoch, rows) if shuffle else np.arange(rows) for epoch in range(epochs)]
+    return np.concatenate(each)[: count * batch].reshape(count, batch).astype(np.int32)
+
+
+def _alike(kernel: Array) -> Array:
+    """Share of the units that have the incoming weights of another, ``(seeds,)``."""
+    units = kernel.reshape(len(kernel), -1, kernel.shape[-1])
+    count = units.shape[-1]
+    if count < 2:
+        return np.zeros(len(kernel))
+    return np.array([(count - len({column.tobytes() for column in each.T})) / (count - 1) for each in units])
+
+
+def _std(kernel: Array) -> Array:
+    """Root mean square of the weights, ``(seeds,)``: constant weights are strong, too."""
+    return np.sqrt(np.square(kernel.reshape(len(kernel), -1)).mean(1))
