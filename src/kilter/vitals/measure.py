@@ -1,0 +1,159 @@
+"""The vitals of a network on some rows: one pass forward and one backward, in one program."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from kilter.losses import Loss, Penalty
+from kilter.nn.layer import Layer, Params, State
+from kilter.optim.objective import Objective
+from kilter.optim.optimizer import Optimizer
+from kilter.vitals.signal import Signal, rms, summary
+from kilter.vitals.taps import blank, sites, tapped
+
+
+class Weights(NamedTuple):
+    """What the parameter arrays look like; each attribute ``(arrays,)``, in the order of ``Places.weights``.
+
+    Attributes:
+        rms: of the weights w.
+        gradient: rms of the gradient of the mean loss, with the penalty, with respect to w.
+        update: rms(new w - w) / rms(w) for the update that the optimizer would make now, about 1e-3 in sound training; NaN
+            without an optimizer, and where w is all zeros.
+        moved: |w - w0| / |w0| with w0 the weights at the start; NaN without these, and where they are all zeros.
+        growth: |w| / |w0|; NaN likewise.
+    """
+
+    rms: Any
+    gradient: Any
+    update: Any
+    moved: Any
+    growth: Any
+
+
+class Whole(NamedTuple):
+    """What the training looks like as a whole; numbers.
+
+    Attributes:
+        loss: mean over the rows, without penalty.
+        gradient_norm: Euclidean norm of the gradient, with the penalty, over all parameters.
+        penalty: its value; 0 without one.
+    """
+
+    loss: Any
+    gradient_norm: Any
+    penalty: Any
+
+
+class Vitals(NamedTuple):
+    """What goes on inside a network on some rows: the layers' signals, the weights, and the training as a whole."""
+
+    signals: Signal
+    weights: Weights
+    whole: Whole
+
+
+def measure(
+    net: Layer,
+    loss: Loss,
+    params: Params,
+    state: State,
+    x: Any,
+    y: Any,
+    *,
+    weights: Any = None,
+    key: jax.Array | None = None,
+    penalty: Penalty | None = None,
+    optimizer: Optimizer | None = None,
+    moments: Any = None,
+    step: Any = 0,
+    start: Params | None = None,
+) -> Vitals:
+    """The vitals of a network on some rows.
+
+    Zeros are added behind every layer; the gradients with respect to them are the signals that are propagated back, and
+    come from the same pass as those of the weights. A pure function for `jax.jit`, and for `jax.vmap` over everything but
+    the rows; what its entries belong to is said by `places`.
+
+    Args:
+        net: the network.
+        loss: of one example.
+        params: parameters.
+        state: state of the network.
+        x: rows ``(rows, *shape)``, preprocessed.
+        y: their targets.
+        weights: of the rows, 1 on average; left open, all count the same.
+        key: for layers that draw or follow the batch, as in training; left open, they run as at inference.
+        penalty: on the weights.
+        optimizer: whose next update is looked at.
+        moments: its state; needed with it.
+        step: updates that it has made before.
+        start: parameters that the training began with.
+
+    >>> import jax
+    >>> from kilter import losses, nn
+    >>> net, key = nn.Chain(nn.Dense(8), nn.Tanh(), nn.Dense(1)), jax.random.key(0)
+    >>> x = jax.random.normal(key, (32, 4))
+    >>> params, state = net.init(key, (4,))
+    >>> found = jax.jit(measure)(net, losses.SquaredError(), params, state, x, x[:, 0])
+    >>> found.signals.backward.shape, found.weights.gradient.shape
+    ((3,), (4,))
+    """
+    found = sites(net, params, state, x, key)
+
+    def mean(outputs: Any) -> Any:
+        losses = loss(outputs, y)
+        return (losses if weights is None else losses * weights).sum() / len(x)
+
+    def total(params: Params, added: Any) -> Any:
+        outputs, held = tapped(net, params, state, x, key, found, added)
+        plain = mean(outputs)
+        extra = jnp.zeros(()) if penalty is None else penalty(params)
+        return plain + extra, (plain, extra, held)
+
+    (_, (plain, extra, held)), (grads, back) = jax.value_and_grad(total, (0, 1), has_aux=True)(params, blank(found))
+    new = None
+    if optimizer is not None:
+        objective = Objective(lambda params: net.apply(params, state, x, key=key), mean, penalty)
+        new = _updated(optimizer, objective, params, moments, grads, step)
+    signals = [
+        summary(y, gradient=None if gradient is None else len(y) * gradient, layer=site.layer, x=x)
+        for site, (x, y), gradient in zip(found, held, back, strict=True)
+    ]
+    stacked = jax.tree.map(lambda *values: jnp.stack([jnp.asarray(value) for value in values]), *signals)
+    return Vitals(stacked, _weights(params, grads, new, start), Whole(plain, _norm(grads), extra))
+
+
+def _updated(
+    optimizer: Optimizer, objective: Objective, params: Params, moments: Any, grads: Params, step: Any
+) -> Params:
+    """Parameters after the update that the optimizer would make now."""
+    if optimizer.needs == "gradient":
+        return optimizer.update(grads, moments, params, step)[0]
+    return optimizer.minimize(objective, params, moments, step)[0]
+
+
+def _weights(params: Params, grads: Params, new: Params | None, start: Params | None) -> Weights:
+    size, gradient = _each(params), _each(grads)
+    nothing = jnp.full_like(size, jnp.nan)
+    update = nothing if new is None else _over(_each(jax.tree.map(jnp.subtract, new, params)), size)
+    if start is None:
+        return Weights(size, gradient, update, nothing, nothing)
+    first, moved = _each(start), _each(jax.tree.map(jnp.subtract, params, start))
+    return Weights(size, gradient, update, _over(moved, first), _over(size, first))
+
+
+def _each(tree: Params) -> jax.Array:
+    """Root mean square of each array."""
+    return jnp.array([rms(leaf) for leaf in jax.tree.leaves(tree)], jnp.float32)
+
+
+def _over(sizes: jax.Array, whole: jax.Array) -> jax.Array:
+    return jnp.where(whole > 0, sizes / jnp.where(whole > 0, whole, 1.0), jnp.nan)
+
+
+def _norm(tree: Params) -> jax.Array:
+    """Euclidean norm over all arrays of a tree."""
+    lengths = [rms(leaf) * leaf.size**0.5 for leaf in jax.tree.leaves(tree)]
+    return rms(jnp.stack(lengths)) * len(lengths) ** 0.5 if lengths else jnp.zeros(())
