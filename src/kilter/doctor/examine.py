@@ -5,9 +5,8 @@ import warnings
 from dataclasses import replace
 from typing import Any, Literal
 
-import numpy as np
-
 from kilter.core.errors import DoubtWarning, InputError
+from kilter.core.paths import walk
 from kilter.data.dataset import Dataset
 from kilter.doctor import rules
 from kilter.doctor.anatomy import Anatomy
@@ -21,7 +20,7 @@ from kilter.doctor.remedies import overhaul
 from kilter.doctor.rule import Rule
 from kilter.doctor.verdict import undecided, unwell
 from kilter.doctor.words import Severity
-from kilter.losses import ElasticNet
+from kilter.losses import L2, ElasticNet
 from kilter.train.check import check
 from kilter.train.recipe import Recipe
 from kilter.train.rows import scalings
@@ -91,8 +90,15 @@ def design_of(recipe: Recipe, data: Dataset) -> Design:
     """What a recipe says, as the rules read it."""
     batch = min(recipe.batch_size, len(data.train))
     anatomy = Anatomy.of(recipe, data.shape)
-    decay = recipe.penalty.l2 if isinstance(recipe.penalty, ElasticNet) else 0.0
-    return Design(anatomy, recipe.loss, recipe.optimizer, batch, recipe.epochs, float(decay), recipe.shuffle, recipe)
+    return Design(anatomy, recipe.loss, recipe.optimizer, batch, recipe.epochs, pull(recipe), recipe.shuffle, recipe)
+
+
+def pull(recipe: Recipe) -> float:
+    """Strength of what pulls weights to zero: lambda where the gradient of the penalty is lambda w, and decoupled decay."""
+    penalty = recipe.penalty
+    coupled = {ElasticNet: "l2", L2: "strength"}.get(type(penalty), "")
+    decays = [value.weight_decay for _, value in walk(recipe.optimizer) if hasattr(value, "weight_decay")]
+    return max([float(getattr(penalty, coupled, 0.0)), *map(float, decays)])
 
 
 def hopeless(chart: Chart) -> bool:
