@@ -69,34 +69,38 @@ class SoftmaxCrossEntropy(Loss):
 
 
 class SigmoidCrossEntropy(Loss):
-    """-t log s - (1 - t) log(1 - s) with s = sigmoid(output), from logits, mean over outputs; stable at any size.
+    """-positive t log s - (1 - t) log(1 - s) with s = sigmoid(output), from logits, mean over outputs; stable at any size.
 
     For two classes with one output, and for several yes-or-no targets at once. With ``smoothing`` targets become
     (1 - smoothing) t + smoothing / 2, as in Keras. ``(batch, k)`` to ``(batch,)``. PyTorch's ``BCEWithLogitsLoss`` does not
-    smooth.
+    smooth; its ``pos_weight`` is ``positive``.
 
     Args:
         smoothing: share of every target that goes to one half.
+        positive: weight of what is yes, over that of what is no.
 
     Raises:
         InputError: by `outputs`, where targets are outside 0 to 1.
     """
 
     takes = "logits"
-    formula = "mean_j softplus(o_j) - s_j o_j,  s = (1 - smoothing) t + smoothing / 2"
+    formula = "mean_j positive s_j softplus(-o_j) + (1 - s_j) softplus(o_j),  s = (1 - smoothing) t + smoothing / 2"
     source = "Cox 1958 (logistic regression)"
     choose = "Yes or no: two classes with one output, or several labels that may hold at once."
 
     smoothing: float = number(default=0.0, range="[0, 1)", search=(0.0, 0.3))
+    _: KW_ONLY
+    positive: float = number(default=1.0, range="(0, inf)", scale="log", search=(0.1, 10.0))
 
     def __call__(self, outputs: jax.Array, targets: jax.Array) -> jax.Array:
         wanted = self._wanted(forms.columns(targets, outputs))
-        return (wanted * jax.nn.softplus(-outputs) + (1 - wanted) * jax.nn.softplus(outputs)).mean(-1)
+        yes = self.positive * wanted
+        return (yes * jax.nn.softplus(-outputs) + (1 - wanted) * jax.nn.softplus(outputs)).mean(-1)
 
     def chance(self, targets: Any, classes: int = 0) -> float:
         rate = self._wanted(forms.rows(targets, classes).mean(0))
-        both = np.clip(np.stack([rate, 1 - rate]), 0, 1)
-        return forms.entropy(both, both) / len(rate)
+        both = np.clip(np.stack([self.positive * rate, 1 - rate]), 0, None)
+        return forms.entropy(both, both / both.sum(0)) / len(rate)
 
     def outputs(self, targets: Any, classes: int) -> tuple[int, ...]:
         if classes > 2:
