@@ -1,1 +1,8 @@
-"""Diagnosis: what is wrong with a training, and the remedies against it."""
+"""The doctor: says what is wrong with a training, and proves what helps."""
+
+from kilter.doctor.checkup import Checkup
+from kilter.doctor.examine import examine
+from kilter.doctor.finding import Finding
+from kilter.doctor.words import Cause, Severity, Symptom
+
+__all__ = ["Cause", "Checkup", "Finding", "Severity", "Symptom", "examine"]
