@@ -9,6 +9,7 @@ from kilter.losses import Loss, Penalty
 from kilter.nn.layer import Layer, Params, State
 from kilter.optim.objective import Objective
 from kilter.optim.optimizer import Optimizer
+from kilter.vitals.objective import mean, objective
 from kilter.vitals.signal import Signal, rms, summary
 from kilter.vitals.taps import blank, sites, tapped
 
@@ -102,21 +103,17 @@ def measure(
     """
     found = sites(net, params, state, x, key)
 
-    def mean(outputs: Any) -> Any:
-        losses = loss(outputs, y)
-        return (losses if weights is None else losses * weights).sum() / len(x)
-
-    def total(params: Params, added: Any) -> Any:
+    def total(params: Params, added: Any) -> tuple[Any, tuple[Any, Any, Any]]:
         outputs, held = tapped(net, params, state, x, key, found, added)
-        plain = mean(outputs)
+        plain = mean(loss, outputs, y, weights)
         extra = jnp.zeros(()) if penalty is None else penalty(params)
         return plain + extra, (plain, extra, held)
 
     (_, (plain, extra, held)), (grads, back) = jax.value_and_grad(total, (0, 1), has_aux=True)(params, blank(found))
     new = None
     if optimizer is not None:
-        objective = Objective(lambda params: net.apply(params, state, x, key=key), mean, penalty)
-        new = _updated(optimizer, objective, params, moments, grads, step)
+        value = objective(net, loss, state, x, y, weights, key, penalty)
+        new = _updated(optimizer, value, params, moments, grads, step)
     signals = [
         summary(y, gradient=None if gradient is None else len(y) * gradient, layer=site.layer, x=x)
         for site, (x, y), gradient in zip(found, held, back, strict=True)
@@ -125,13 +122,11 @@ def measure(
     return Vitals(stacked, _weights(params, grads, new, start), Whole(plain, _norm(grads), extra))
 
 
-def _updated(
-    optimizer: Optimizer, objective: Objective, params: Params, moments: Any, grads: Params, step: Any
-) -> Params:
+def _updated(optimizer: Optimizer, value: Objective, params: Params, moments: Any, grads: Params, step: Any) -> Params:
     """Parameters after the update that the optimizer would make now."""
     if optimizer.needs == "gradient":
         return optimizer.update(grads, moments, params, step)[0]
-    return optimizer.minimize(objective, params, moments, step)[0]
+    return optimizer.minimize(value, params, moments, step)[0]
 
 
 def _weights(params: Params, grads: Params, new: Params | None, start: Params | None) -> Weights:
