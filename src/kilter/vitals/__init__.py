@@ -8,6 +8,8 @@ from kilter.vitals.norms import Drift, drifts
 from kilter.vitals.sharpness import largest_eigenvalue, sharpness
 from kilter.vitals.signal import EDGES, Signal, summary
 from kilter.vitals.taps import Places, places
+from kilter.vitals.trace import Trace
+from kilter.vitals.watch import Watch
 
 __all__ = [
     "EDGES",
@@ -17,7 +19,9 @@ __all__ = [
     "NonFinite",
     "Places",
     "Signal",
+    "Trace",
     "Vitals",
+    "Watch",
     "Weights",
     "Whole",
     "activity",

@@ -65,6 +65,7 @@ def measure(
     *,
     weights: Any = None,
     key: jax.Array | None = None,
+    draws: bool = True,
     penalty: Penalty | None = None,
     optimizer: Optimizer | None = None,
     moments: Any = None,
@@ -86,6 +87,8 @@ def measure(
         y: their targets.
         weights: of the rows, 1 on average; left open, all count the same.
         key: for layers that draw or follow the batch, as in training; left open, they run as at inference.
+        draws: whether with a key layers draw. Without, batch norms see the rows as in training, but dropout is off, so
+            that what is measured now and later differs by the weights alone. Static.
         penalty: on the weights.
         optimizer: whose next update is looked at.
         moments: its state; needed with it.
@@ -101,10 +104,10 @@ def measure(
     >>> found.signals.backward.shape, found.weights.gradient.shape
     ((3,), (4,))
     """
-    found = sites(net, params, state, x, key)
+    found = sites(net, params, state, x)
 
     def total(params: Params, added: Any) -> tuple[Any, tuple[Any, Any, Any]]:
-        outputs, held = tapped(net, params, state, x, key, found, added)
+        outputs, held = tapped(net, params, state, x, key, draws, found, added)
         plain = mean(loss, outputs, y, weights)
         extra = jnp.zeros(()) if penalty is None else penalty(params)
         return plain + extra, (plain, extra, held)
@@ -112,7 +115,7 @@ def measure(
     (_, (plain, extra, held)), (grads, back) = jax.value_and_grad(total, (0, 1), has_aux=True)(params, blank(found))
     new = None
     if optimizer is not None:
-        value = objective(net, loss, state, x, y, weights, key, penalty)
+        value = objective(net, loss, state, x, y, weights, key, draws=draws, penalty=penalty)
         new = _updated(optimizer, value, params, moments, grads, step)
     signals = [
         summary(y, gradient=None if gradient is None else len(y) * gradient, layer=site.layer, x=x)

@@ -71,7 +71,8 @@ def noise(
 
     def add(carry: tuple[Params, jax.Array], rows: Any) -> tuple[tuple[Params, jax.Array], None]:
         total, squares = carry
-        value = objective(net, loss, state, *rows, key, None)
+        x, y, weights = rows
+        value = objective(net, loss, state, x, y, weights, key)
         found = jax.grad(lambda params: value(params)[0])(params)
         return (jax.tree.map(jnp.add, total, found), squares + _square(found)), None
 

@@ -110,7 +110,7 @@ def _looked(
     """All places in the order in which an update comes to them, and whether there is a NaN or an infinity at each."""
     params, state, _ = learner
     x, y, weights = rows
-    found = sites(net, params, state, x, key)
+    found = sites(net, params, state, x)
     arrays = list(names(net, params, state, x.shape[1:]))
     behind = [site.place for site in found]
     places = _at("forward", ["inputs", *behind, "loss"])
@@ -118,7 +118,7 @@ def _looked(
     places += _at("update", [*arrays, "state"])
 
     def total(params: Any, added: Any) -> tuple[Any, Any]:
-        outputs, held = tapped(net, params, state, x, key, found, added)
+        outputs, held = tapped(net, params, state, x, key, True, found, added)
         value = mean(loss, outputs, y, weights)
         return value if penalty is None else value + penalty(params), [y for _, y in held]
 

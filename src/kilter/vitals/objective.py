@@ -7,14 +7,26 @@ import jax
 from kilter.losses import Loss, Penalty
 from kilter.nn.layer import Layer, State
 from kilter.optim.objective import Objective
+from kilter.vitals.taps import through
 
 
 def objective(
-    net: Layer, loss: Loss, state: State, x: Any, y: Any, weights: Any, key: jax.Array | None, penalty: Penalty | None
+    net: Layer,
+    loss: Loss,
+    state: State,
+    x: Any,
+    y: Any,
+    weights: Any,
+    key: jax.Array | None,
+    *,
+    draws: bool = True,
+    penalty: Penalty | None = None,
 ) -> Objective:
     """What training makes small on these rows: sum of weighted losses over the number of rows, and the penalty."""
     return Objective(
-        lambda params: net.apply(params, state, x, key=key), lambda outputs: mean(loss, outputs, y, weights), penalty
+        lambda params: through(net, params, state, x, key, draws),
+        lambda outputs: mean(loss, outputs, y, weights),
+        penalty,
     )
 
 

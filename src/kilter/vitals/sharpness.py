@@ -45,7 +45,7 @@ def sharpness(
         penalty: on the weights.
         iterations: of each of the two runs of `largest_eigenvalue`.
     """
-    value = objective(net, loss, state, x, y, weights, key, penalty)
+    value = objective(net, loss, state, x, y, weights, key, penalty=penalty)
     gradient = jax.grad(lambda params: value(params)[0])
     return largest_eigenvalue(lambda v: jax.jvp(gradient, (params,), (v,))[1], params, iterations)
 
