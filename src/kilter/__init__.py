@@ -2,7 +2,7 @@
 
 from importlib.metadata import version
 
-from kilter import data, losses, metrics, nn, optim, recipes
+from kilter import data, losses, metrics, nn, optim, recipes, vitals
 from kilter.catalog import catalog
 from kilter.core.devices import device_a_core
 from kilter.core.diff import diff
@@ -29,6 +29,7 @@ from kilter.train import (
     train,
     train_fleet,
 )
+from kilter.vitals import Trace, Watch
 
 __version__ = version("kilter")
 device_a_core()
@@ -53,7 +54,9 @@ __all__ = [
     "Runs",
     "Space",
     "Study",
+    "Trace",
     "Uniform",
+    "Watch",
     "catalog",
     "cross_validate",
     "data",
@@ -74,4 +77,5 @@ __all__ = [
     "strategies",
     "train",
     "train_fleet",
+    "vitals",
 ]
