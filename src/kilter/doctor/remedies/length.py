@@ -32,10 +32,11 @@ def _longer(recipe: Recipe, factor: int) -> Recipe:
 
 
 def batch_size(recipe: Recipe, data: Dataset) -> Iterator[Remedy]:
-    """Smaller ones, larger ones, and the usual one; optimizers that search along the loss keep theirs."""
+    """Smaller ones, larger ones, and the usual one; all rows for optimizers that search along the loss."""
     rows = len(data.train)
     now = min(recipe.batch_size, rows)
     changes = {
+        "all": partial(_whole, rows=rows),
         "/4": partial(_resized, factor=0.25, rows=rows),
         "/16": partial(_resized, factor=1 / 16, rows=rows),
         "x4": partial(_resized, factor=4, rows=rows),
@@ -61,6 +62,13 @@ def _resized(recipe: Recipe, factor: float, rows: int) -> Recipe:
 
 def _usual(recipe: Recipe, rows: int) -> Recipe:
     return recipe if rows <= _USUAL else _of_size(recipe, _USUAL)
+
+
+def _whole(recipe: Recipe, rows: int) -> Recipe:
+    """All rows in a batch, for optimizers that want a loss that stays the same."""
+    if recipe.optimizer.needs != "objective" or recipe.batch_size >= rows:
+        return recipe
+    return recipe.replace(batch_size=rows)
 
 
 def _of_size(recipe: Recipe, wanted: int) -> Recipe:
