@@ -38,6 +38,7 @@ def _repeated(count, *layers):
     return tuple(layer for _ in range(count) for layer in layers)
 
 
+_FROM_ZERO = nn.Dense(8, initializer=draws.Zeros())
 # Name: recipe and data.
 ALL = {
     "plain": (_recipe(SOFTMAX, nn.Dense(8), nn.ReLU(), nn.Dense(3)), TABLE),
