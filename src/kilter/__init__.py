@@ -9,6 +9,7 @@ from kilter.core.diff import diff
 from kilter.core.distributions import Choice, Integer, LogUniform, Repeat, Uniform, shared
 from kilter.core.errors import DoubtWarning, FileError, InputError
 from kilter.core.programs import keep_programs
+from kilter.doctor import Checkup, Cure, Finding, cure, examine
 from kilter.ensembles import Ensemble, ensemble, load, snapshots
 from kilter.search import Space, strategies
 from kilter.search.loop import search
@@ -36,12 +37,15 @@ device_a_core()
 keep_programs()
 
 __all__ = [
+    "Checkup",
     "Choice",
     "CrossValidation",
+    "Cure",
     "DoubtWarning",
     "EarlyStopping",
     "Ensemble",
     "FileError",
+    "Finding",
     "InputError",
     "Integer",
     "LogUniform",
@@ -59,9 +63,11 @@ __all__ = [
     "Watch",
     "catalog",
     "cross_validate",
+    "cure",
     "data",
     "diff",
     "ensemble",
+    "examine",
     "load",
     "losses",
     "lr_range_test",

@@ -105,7 +105,9 @@ class Anatomy:
     def closing(self) -> tuple[Organ, ...]:
         """Activations behind the head, in order; the identity is none."""
         last = -1 if self.head is None else self.head.index
-        return tuple(organ for organ in self.having("activation") if organ.index > last and not is_identity(organ.layer))
+        return tuple(
+            organ for organ in self.having("activation") if organ.index > last and not is_identity(organ.layer)
+        )
 
     def activation(self, organ: Organ) -> Organ | None:
         """The activation behind a layer and in front of the next one with a kernel."""

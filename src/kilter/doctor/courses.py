@@ -67,7 +67,9 @@ def extent(recipe: Recipe, data: Dataset, seeds: int, budget: float) -> Extent:
     return Extent(replace(data, train=data.train.take(np.arange(rows))), 1)
 
 
-def trained(recipes: Sequence[Recipe], data: Dataset, seeds: Sequence[int], until: int | None = None) -> list[list[Run]]:
+def trained(
+    recipes: Sequence[Recipe], data: Dataset, seeds: Sequence[int], until: int | None = None
+) -> list[list[Run]]:
     """Runs of every recipe with every seed, a list a recipe; all pause after the epoch ``until``."""
     task = Task([(recipe, seed) for recipe in recipes for seed in seeds], data, until=until)
     runs: dict[int, Run] = {}
@@ -159,4 +161,6 @@ def _recalls(runs: Sequence[Run], data: Dataset) -> Array:
 def _recall(run: Run, part: Part, classes: int) -> Array:
     right = run.predict_proba(part).argmax(-1) == part.y
     with np.errstate(all="ignore"):
-        return np.array([right[part.y == index].mean() if (part.y == index).any() else np.nan for index in range(classes)])
+        return np.array(
+            [right[part.y == index].mean() if (part.y == index).any() else np.nan for index in range(classes)]
+        )

@@ -47,7 +47,9 @@ class Change:
     @property
     def name(self) -> str:
         """Names of its remedies."""
-        return " + ".join(remedy.name for remedy in self.remedies) or ("as it is" if self.kind == "control" else self.kind)
+        return " + ".join(remedy.name for remedy in self.remedies) or (
+            "as it is" if self.kind == "control" else self.kind
+        )
 
     def __len__(self) -> int:
         return len(self.remedies)

@@ -55,7 +55,15 @@ def diverged(chart: Chart) -> Iterator[Sign]:
     gone = _course(chart).diverged
     if gone.any():
         causes = _of_divergence(chart)
-        yield Sign(_share(gone), 0.0, "of the seeds", share=_share(gone), severity=Severity.ERROR, cause=causes[0], others=causes[1:])
+        yield Sign(
+            _share(gone),
+            0.0,
+            "of the seeds",
+            share=_share(gone),
+            severity=Severity.ERROR,
+            cause=causes[0],
+            others=causes[1:],
+        )
 
 
 def _of_divergence(chart: Chart) -> tuple[Cause, ...]:
@@ -99,7 +107,9 @@ def first_steps(chart: Chart, *, of_chance: float = 10.0) -> Iterator[Sign]:
         causes = _of_divergence(chart)
         value = float(np.median(np.where(np.isfinite(late), late, 1e38)))
         evidence = {"loss": loss, "change": chart.steps.change}
-        yield Sign(value, of_chance, "of the loss", "", _share(found), Severity.ERROR, causes[0], causes[1:], evidence=evidence)
+        yield Sign(
+            value, of_chance, "of the loss", "", _share(found), Severity.ERROR, causes[0], causes[1:], evidence=evidence
+        )
 
 
 @rule(
@@ -127,7 +137,15 @@ def rate_too_high(chart: Chart, *, of_chance: float = 1.5, most: float = 9.0) ->
         showing = _share(thrown) if thrown.any() else 1.0
         causes = (Cause.LOSS_OSCILLATION, Cause.DIVERGING_LOSS, Cause.DEAD_RELU)
         words = f"learning rate {ratio:.3g} times the usual"
-        yield Sign(float(np.median(last / max(level, 1e-12)).clip(max=1e38)), of_chance, "of chance", "optimizer.lr", showing, words=words, others=causes)
+        yield Sign(
+            float(np.median(last / max(level, 1e-12)).clip(max=1e38)),
+            of_chance,
+            "of chance",
+            "optimizer.lr",
+            showing,
+            words=words,
+            others=causes,
+        )
 
 
 def _last(lines: Array) -> Array:
@@ -192,13 +210,26 @@ def rate_too_low(chart: Chart, *, least: float = 0.15, falling: float = 0.02) ->
         words = f"learning rate {ratio:.3g} times the usual"
         others = (Cause.TOO_FEW_EPOCHS, Cause.UNDERFITTING)
         severity = Severity.ERROR if ratio < least / 10 else Severity.WARNING
-        yield Sign(float(np.median(_fall(loss))), falling, "of the loss", "optimizer.lr", _share(slow), severity, others=others, words=words)
+        yield Sign(
+            float(np.median(_fall(loss))),
+            falling,
+            "of the loss",
+            "optimizer.lr",
+            _share(slow),
+            severity,
+            others=others,
+            words=words,
+        )
 
 
 def _fall(loss: Array) -> Array:
     """How much of its first value the loss loses in its last tenth."""
     last = max(loss.shape[1] // 10, 1)
-    return (loss[:, -last - 1 :].max(1) - loss[:, -1]) / np.maximum(np.abs(loss[:, 0]), 1e-12) if loss.shape[1] > 1 else np.ones(len(loss))
+    return (
+        (loss[:, -last - 1 :].max(1) - loss[:, -1]) / np.maximum(np.abs(loss[:, 0]), 1e-12)
+        if loss.shape[1] > 1
+        else np.ones(len(loss))
+    )
 
 
 def _slow(loss: Array, falling: float) -> Array:
@@ -258,7 +289,15 @@ def death_by_seed(chart: Chart, *, dead: float = 0.9) -> Iterator[Sign]:
     if lost.any():
         others = (Cause.VANISHING_GRADIENT, Cause.LR_TOO_HIGH, Cause.BAD_INIT_TOO_SMALL)
         place = places[int(shares.mean(0).argmax())]
-        yield Sign(float(shares.max(1).mean()), dead, "of the units", place, _share(lost), others=others, evidence={"dead": shares})
+        yield Sign(
+            float(shares.max(1).mean()),
+            dead,
+            "of the units",
+            place,
+            _share(lost),
+            others=others,
+            evidence={"dead": shares},
+        )
 
 
 @rule(
@@ -389,7 +428,19 @@ def plateau(chart: Chart, *, moved: float = 0.02) -> Iterator[Sign]:
     Symptom.UNDERFITTING,
     Cause.UNDERFITTING,
     source="against a recipe that is known to work, trained at the same cost",
-    remedies=("width", "depth", "epochs", "learning_rate", "optimizer", "output", "inputs", "activation", "initializer", "decay", "dropout"),
+    remedies=(
+        "width",
+        "depth",
+        "epochs",
+        "learning_rate",
+        "optimizer",
+        "output",
+        "inputs",
+        "activation",
+        "initializer",
+        "decay",
+        "dropout",
+    ),
     needs="reference",
 )
 def underfitting(chart: Chart) -> Iterator[Sign]:
@@ -400,4 +451,6 @@ def underfitting(chart: Chart) -> Iterator[Sign]:
     lost = shortfall(course, reference)
     if lost > floor(reference):
         words = f"{course.metric.key} {float(np.median(course.score)):.3g}, an ordinary network {float(np.median(reference.score)):.3g}"
-        yield Sign(lost, floor(reference), course.metric.key, words=words, others=(Cause.LR_TOO_LOW, Cause.TOO_FEW_EPOCHS))
+        yield Sign(
+            lost, floor(reference), course.metric.key, words=words, others=(Cause.LR_TOO_LOW, Cause.TOO_FEW_EPOCHS)
+        )
