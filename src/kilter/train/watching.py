@@ -17,7 +17,7 @@ from kilter.train.batches import updates
 from kilter.train.epoch import Member
 from kilter.train.order import permutation
 from kilter.train.placing import to_shares
-from kilter.train.program import QUICKLY, over_members, spread
+from kilter.train.program import over_members, spread
 from kilter.train.recipe import Recipe
 from kilter.train.roster import Roster
 from kilter.train.stack import Stack
@@ -141,7 +141,7 @@ def check_watch(watch: Watch, recipes: Sequence[Recipe], data: Dataset) -> None:
             watch.check(places_of(recipe, data))
 
 
-@partial(jax.jit, static_argnames=("watch", "mesh"), compiler_options=QUICKLY)
+@partial(jax.jit, static_argnames=("watch", "mesh"))
 def look(
     parts: Parts,
     learners: Learner,
