@@ -171,6 +171,14 @@ def in_one_fleet(task):
     return runs, fleet.paused()
 
 
+def test_an_interrupted_member_keeps_its_records():
+    [(_, fleet)] = fleets(Task([(recipe(), 0)], DATA, watch=EACH))
+    stop = Interrupt()
+    stop.asked = True
+    [run] = fleet.run(False, stop)
+    assert (run.outcome.name, run.vitals.epochs.tolist()) == ("INTERRUPTED", [0])
+
+
 def test_no_epochs_have_one_record():
     run = train(recipe(epochs=0))
     assert run.vitals.epochs.tolist() == [0]

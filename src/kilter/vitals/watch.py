@@ -89,21 +89,22 @@ class Watch(Value):
                 f"Watch(where={self.where!r}): finds nothing in this network, which has {', '.join(paths)}"
             )
 
-    def taken(self, vitals: Vitals, layers: Any, arrays: Any) -> Vitals:
-        """Of what was measured, that of these layers and parameter arrays which is watched; the rest is None."""
 
-        def kept(group: str, values: Any, chosen: Any) -> Any:
-            return values[chosen] if group in self.what else None
+def taken(what: tuple[str, ...], vitals: Vitals, layers: Any, arrays: Any) -> Vitals:
+    """Of what was measured, that of these layers and parameter arrays which is watched; the rest is None."""
 
-        signals = [
-            kept("gradients" if name == "backward" else "activations", values, layers)
-            for name, values in vitals.signals._asdict().items()
-        ]
-        weights = [
-            kept("gradients" if name == "gradient" else "weights", values, arrays)
-            for name, values in vitals.weights._asdict().items()
-        ]
-        return Vitals(Signal(*signals), Weights(*weights), Whole(*(kept("run", value, ...) for value in vitals.whole)))
+    def kept(group: str, values: Any, chosen: Any) -> Any:
+        return values[chosen] if group in what else None
+
+    signals = [
+        kept("gradients" if name == "backward" else "activations", values, layers)
+        for name, values in vitals.signals._asdict().items()
+    ]
+    weights = [
+        kept("gradients" if name == "gradient" else "weights", values, arrays)
+        for name, values in vitals.weights._asdict().items()
+    ]
+    return Vitals(Signal(*signals), Weights(*weights), Whole(*(kept("run", value, ...) for value in vitals.whole)))
 
 
 def watch_of(given: Watch | str | None) -> Watch | None:
