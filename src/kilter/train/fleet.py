@@ -104,7 +104,7 @@ class Fleet:
         self._settle()
         self.seconds["train"] = time.perf_counter() - began
         lasted = np.isfinite(self.history["lr"]).sum(1)
-        if self.layout == layout and self.stack_epochs:
+        if self.layout == layout and self.stack_epochs and self.task.watch is None:
             self._remember_pace()
         return [self._run(index, lasted, outcome) for index in range(self.size)]
 
