@@ -9,7 +9,7 @@ from kilter.core.diff import diff
 from kilter.core.distributions import Choice, Integer, LogUniform, Repeat, Uniform, shared
 from kilter.core.errors import DoubtWarning, FileError, InputError
 from kilter.core.programs import keep_programs
-from kilter.doctor import Checkup, Cure, Finding, cure, examine
+from kilter.doctor import Checkup, Cure, Finding, FindingWarning, cure, examine, train
 from kilter.ensembles import Ensemble, ensemble, load, snapshots
 from kilter.search import Space, strategies
 from kilter.search.loop import search
@@ -27,7 +27,6 @@ from kilter.train import (
     cross_validate,
     lr_range_test,
     plan,
-    train,
     train_fleet,
 )
 from kilter.vitals import Trace, Watch
@@ -46,6 +45,7 @@ __all__ = [
     "Ensemble",
     "FileError",
     "Finding",
+    "FindingWarning",
     "InputError",
     "Integer",
     "LogUniform",

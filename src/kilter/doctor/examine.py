@@ -114,9 +114,16 @@ def seen(chart: Chart) -> list[tuple[Rule, Finding]]:
     return [(rule, finding) for rule in rules.ALL for finding in rule(chart)]
 
 
-def diagnosed(chart: Chart, title: str, seconds: float) -> Checkup:
-    """What the rules make of a chart: findings that matter, worst first, and notes."""
-    bad = unwell(chart)
+def diagnosed(chart: Chart, title: str, seconds: float, *, bad: bool | None = None) -> Checkup:
+    """What the rules make of a chart: findings that matter, worst first, and notes.
+
+    Args:
+        chart: what was seen.
+        title: of what was examined.
+        seconds: that it took.
+        bad: whether the training is worse than it should be; left open, it is told from the chart.
+    """
+    bad = unwell(chart) if bad is None else bad
     findings, notes = [], []
     for rule, finding in seen(chart):
         counts = finding.severity is not Severity.NOTE and (rule.certain or bad is not False)
