@@ -38,7 +38,8 @@ class Cure:
         original: as it was given.
         change: the remedies; None where there are none.
         effect: of the change on the score, of which more is better, on seeds that did not choose it; None likewise.
-        random: the best of as many random single changes, on the same seeds; None where there was no comparison.
+        rival: the best of as many random single changes; None where there was no comparison.
+        random: its effect, on the same seeds; None likewise.
         checkup: what was found before.
         rows: of `trials`.
         scores: mean score before and after, on these seeds.
@@ -51,6 +52,7 @@ class Cure:
     original: Recipe
     change: Change | None
     effect: Effect | None
+    rival: Change | None
     random: Effect | None
     checkup: Checkup
     rows: tuple[dict[str, Any], ...]
@@ -187,6 +189,7 @@ class _Course:
         self.treatment = Treatment(ledger, checkup, screening, thorough)
         self.change: Change | None = None
         self.effect: Effect | None = None
+        self.rival: Change | None = None
         self.random: Effect | None = None
 
     def run(self) -> None:
@@ -195,10 +198,10 @@ class _Course:
         chosen = self.treatment.screen()
         if chosen is None:
             return
-        rival = self.treatment.compare(self.screening[0])
-        tried = [change for change in (chosen, rival) if change is not None]
+        self.rival = self.treatment.compare(self.screening[0])
+        tried = [change for change in (chosen, self.rival) if change is not None]
         self.ledger.train([self.ledger.recipe, *(change.recipe for change in tried)], self.proof)
-        self.random = None if rival is None else self._effect(rival.recipe)
+        self.random = None if self.rival is None else self._effect(self.rival.recipe)
         effect = self._effect(chosen.recipe)
         if effect is not None and effect.helps(self._least()):
             self.change, self.effect = chosen, effect
@@ -217,7 +220,7 @@ class _Course:
         after = recipe if self.change is None else self.change.recipe
         scores = tuple(ledger.sign * ledger.mean(each, self.proof) for each in (recipe, after))
         return Cure(
-            after, recipe, self.change, self.effect, self.random, self.checkup, tuple(self._rows()),
+            after, recipe, self.change, self.effect, self.rival, self.random, self.checkup, tuple(self._rows()),
             (scores[0], scores[1]), deciding_metric(recipe, ledger.data).key, seconds, stopped,
         )  # fmt: skip
 

@@ -135,7 +135,7 @@ class _Attended:
         for finding in check.findings:
             if (finding.rule, finding.place) not in self.said:
                 self.said.add((finding.rule, finding.place))
-                warnings.warn(_sentence(finding, chart), FindingWarning, stacklevel=5)
+                warnings.warn(_sentence(finding, chart), FindingWarning, stacklevel=4)
         return check
 
 
