@@ -9,6 +9,7 @@ from kilter.core.errors import DoubtWarning, InputError
 from kilter.core.paths import walk
 from kilter.data.dataset import Dataset
 from kilter.doctor import rules
+from kilter.doctor.alone import lost
 from kilter.doctor.anatomy import Anatomy
 from kilter.doctor.chart import Chart, Design
 from kilter.doctor.checkup import Checkup
@@ -31,7 +32,7 @@ Depth = Literal["quick", "full"]
 _DEPTHS: dict[str, tuple[int, float]] = {"quick": (3, 6e10), "full": (5, 1e13)}
 
 
-def examine(recipe: Recipe | Run, data: Dataset, *, depth: Depth = "quick", seed: int = 0) -> Checkup:
+def examine(recipe: Recipe | Run, data: Dataset | None = None, *, depth: Depth = "quick", seed: int = 0) -> Checkup:
     """Say whether a training is healthy, and what is wrong with it and where.
 
     In stages: what was chosen, and the rows, without running anything; the untrained network on one batch; its first updates;
@@ -39,8 +40,8 @@ def examine(recipe: Recipe | Run, data: Dataset, *, depth: Depth = "quick", seed
     where the training is worse than that reference, or where it is a mistake whatever the score.
 
     Args:
-        recipe: to be examined, or a run of one.
-        data: that it trains on.
+        recipe: to be examined; or a run, whose own course is looked at in place of trainings.
+        data: that it trains on; a run can do without, but then little can be said of inputs and signals.
         depth: ``"quick"``: three seeds and about a minute of a core at most, so that a long training is looked at in its first epochs
             only, and what is hopeless before is not trained; ``"full"``: five seeds and the whole training.
         seed: of the first of the seeds.
@@ -59,7 +60,10 @@ def examine(recipe: Recipe | Run, data: Dataset, *, depth: Depth = "quick", seed
     if depth not in _DEPTHS:
         raise InputError(f"depth must be 'quick' or 'full', got {depth!r}")
     began = time.perf_counter()
-    recipe = recipe.recipe if isinstance(recipe, Run) else recipe
+    if isinstance(recipe, Run):
+        return _of_run(recipe, data, depth)
+    if data is None:
+        raise InputError("examine(recipe) needs the data that it trains on: kl.examine(recipe, data)")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DoubtWarning)  # what is doubtful is a finding here
         check(recipe, data)
@@ -73,7 +77,7 @@ def observed(recipe: Recipe, data: Dataset, depth: Depth, seed: int) -> Chart:
     seeds = tuple(range(seed, seed + count))
     scaling = scalings(recipe, data)
     rows = Facts.of(data, scaling[0].apply(data.train.x), scaling[1].apply(data.train.y))
-    chart = Chart(design_of(recipe, data), rows)
+    chart = Chart(design_of(recipe, data.shape, len(data.train)), rows)
     if depth == "quick" and hopeless(chart):
         return chart
     patient = Patient(recipe, data, seeds, scaling)
@@ -89,10 +93,39 @@ def observed(recipe: Recipe, data: Dataset, depth: Depth, seed: int) -> Chart:
     return chart
 
 
-def design_of(recipe: Recipe, data: Dataset) -> Design:
-    """What a recipe says, as the rules read it."""
-    batch = min(recipe.batch_size, len(data.train))
-    anatomy = Anatomy.of(recipe, data.shape)
+def _of_run(run: Run, data: Dataset | None, depth: Depth) -> Checkup:
+    """The examination of a run: its own course, beside a reference where there are rows and they can be trained on."""
+    began, recipe = time.perf_counter(), run.recipe
+    chart = Chart(design_of(recipe, run.shape), course=course_of([run], data, whole=True))
+    if data is not None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DoubtWarning)
+            chart = _with_rows(chart, run, data, depth)
+    bad = unwell(chart) if chart.reference is not None else lost(chart, recipe.epochs)
+    return diagnosed(chart, run.title, time.perf_counter() - began, bad=bad)
+
+
+def _with_rows(chart: Chart, run: Run, data: Dataset, depth: Depth) -> Chart:
+    check(run.recipe, data)
+    inputs, targets = run.inputs, run.targets
+    rows = Facts.of(data, inputs.apply(data.train.x), targets.apply(data.train.y))
+    patient = Patient(run.recipe, data, (run.seed,), (inputs, targets))
+    assert chart.course is not None
+    course = with_organs(chart.course, [run], chart.design.anatomy, patient.x)
+    chart = replace(chart, facts=rows, start=patient.start(chart.design.anatomy), course=course)
+    count, budget = _DEPTHS[depth]
+    reference = overhaul(run.recipe, data)
+    part = extent(reference, data, count, budget)
+    if not part.whole:
+        return chart
+    runs = trained([reference], data, range(run.seed, run.seed + count))[0]
+    return replace(chart, reference=course_of(runs, data, whole=True))
+
+
+def design_of(recipe: Recipe, shape: tuple[int, ...], rows: int | None = None) -> Design:
+    """What a recipe says of examples of a shape, as the rules read it."""
+    batch = recipe.batch_size if rows is None else min(recipe.batch_size, rows)
+    anatomy = Anatomy.of(recipe, shape)
     return Design(anatomy, recipe.loss, recipe.optimizer, batch, recipe.epochs, pull(recipe), recipe.shuffle, recipe)
 
 
@@ -129,7 +162,8 @@ def diagnosed(chart: Chart, title: str, seconds: float, *, bad: bool | None = No
         counts = finding.severity is not Severity.NOTE and (rule.certain or bad is not False)
         (findings if counts else notes).append(finding)
     findings = ranked(findings)
-    why = "" if findings else undecided(chart)
+    alone = chart.reference is None and bad is False  # judged by its own course: it has learned something
+    why = "" if findings or alone else undecided(chart)
     return Checkup(tuple(findings), tuple(notes), why, chart, title, seconds)
 
 

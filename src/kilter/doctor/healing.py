@@ -5,11 +5,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from kilter.core.errors import DoubtWarning
 from kilter.data.dataset import Dataset
-from kilter.doctor.chart import Chart, Course
+from kilter.doctor.alone import lost
+from kilter.doctor.chart import Chart
 from kilter.doctor.checkup import Checkup
 from kilter.doctor.courses import course_of
 from kilter.doctor.cure import cure
@@ -26,11 +25,6 @@ from kilter.train.rows import scalings
 from kilter.train.run import Run
 from kilter.train.task import Task
 from kilter.vitals.watch import Watch, watch_of
-
-# Share of the epochs after which a network that has learned nothing is given up; some begin late.
-_PATIENCE = 0.3
-# What counts as nothing: a loss of more than this share of that of a constant.
-_NOTHING = 0.98
 
 
 class FindingWarning(UserWarning):
@@ -101,7 +95,7 @@ class _Attended:
         run = None
         for run in self._parts():
             course = course_of([run], self.data, run.outcome is not Outcome.PAUSED)
-            self.lost = lost(course, chart, self.recipe.epochs)
+            self.lost = lost(replace(chart, course=course), self.recipe.epochs)
             self.checkup = self._told(replace(chart, course=course))
             if self.lost or run.outcome is Outcome.INTERRUPTED:
                 break
@@ -112,7 +106,7 @@ class _Attended:
         """What there is to see before the first epoch."""
         scaling = scalings(self.recipe, self.data)
         facts = Facts.of(self.data, scaling[0].apply(self.data.train.x), scaling[1].apply(self.data.train.y))
-        chart = Chart(design_of(self.recipe, self.data), facts)
+        chart = Chart(design_of(self.recipe, self.data.shape, len(self.data.train)), facts)
         patient = Patient(self.recipe, self.data, (self.seed,), scaling)
         return replace(chart, start=patient.start(chart.design.anatomy))
 
@@ -143,17 +137,6 @@ def _sentence(finding: Finding, chart: Chart) -> str:
     course = chart.course
     epochs = 0 if course is None else course.history["loss"].shape[1]
     return f"after epoch {epochs}: {finding.told}"
-
-
-def lost(course: Course, chart: Chart, epochs: int) -> bool:
-    """Whether a training has diverged, or has learned nothing after its patience: judged alone, without a reference."""
-    if course.diverged.any():
-        return True
-    loss = course.history["loss"]
-    if loss.shape[1] < max(_PATIENCE * epochs, 2) or chart.start is None:
-        return False
-    best = np.where(np.isfinite(loss), loss, np.inf).min(1)
-    return bool((best > _NOTHING * chart.start.chance).all())
 
 
 def _begun_again(run: Run, checkup: Checkup | None, watch: Any, progress: bool | None, data: Dataset) -> Run:
