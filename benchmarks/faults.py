@@ -67,10 +67,14 @@ class Result:
         """One line of the table."""
         named = ", ".join(self.causes[:2]) or "-"
         numbers = " | ".join(f"{value:.3f}" for value in (self.own, self.fixed, self.cured, self.random))
-        return f"| {self.case['id']} | {self.case['status']} | {self.verdict} | {named} | {numbers} | {self.seconds:.0f} |"
+        return (
+            f"| {self.case['id']} | {self.case['status']} | {self.verdict} | {named} | {numbers} | {self.seconds:.0f} |"
+        )
 
 
-def judged(case: dict[str, Any], recipe: kl.Recipe, data: Dataset, known: tuple[kl.Recipe, Dataset] | None, cure: bool) -> Result:
+def judged(
+    case: dict[str, Any], recipe: kl.Recipe, data: Dataset, known: tuple[kl.Recipe, Dataset] | None, cure: bool
+) -> Result:
     """Examine and cure one case, then train all with fresh seeds."""
     began = time.perf_counter()
     if not cure:
@@ -93,7 +97,9 @@ def score(recipe: kl.Recipe, data: Dataset) -> float:
     return float(np.mean([max(run.score, 0.0) if run.score == run.score else 0.0 for run in runs]))
 
 
-def published(only: Sequence[str]) -> Iterator[tuple[dict[str, Any], kl.Recipe, Dataset, tuple[kl.Recipe, Dataset] | None]]:
+def published(
+    only: Sequence[str],
+) -> Iterator[tuple[dict[str, Any], kl.Recipe, Dataset, tuple[kl.Recipe, Dataset] | None]]:
     """Cases of the collection with their recipe, rows and known fix."""
     for case in cases():
         if only and not any(name in case["id"] for name in only):
@@ -109,7 +115,12 @@ def small() -> Iterator[tuple[dict[str, Any], kl.Recipe, Dataset, tuple[kl.Recip
     sound = kl.Recipe(net, losses.SoftmaxCrossEntropy(), optimizer=optim.Adam(0.01), epochs=40)
     wrong = {"id": "negative", "status": "confirmed", "expected_label": "lr_negative", "acceptable_labels": []}
     yield wrong, sound.put("optimizer.lr", -0.01), data, (sound, data)
-    yield {"id": "sound", "status": "healthy_control_ok", "expected_label": "healthy", "acceptable_labels": []}, sound, data, None
+    yield (
+        {"id": "sound", "status": "healthy_control_ok", "expected_label": "healthy", "acceptable_labels": []},
+        sound,
+        data,
+        None,
+    )
 
 
 def summary(results: Sequence[Result], cured: bool) -> str:
@@ -120,9 +131,17 @@ def summary(results: Sequence[Result], cured: bool) -> str:
     count = len(confirmed)
     rows = [
         ("confirmed faults detected", "95 %", share(sum(r.verdict == "findings" for r in confirmed), count)),
-        ("cause right at first place", "70 %", share(sum(r.causes[:1] != () and r.causes[0] in r.right for r in confirmed), count)),
+        (
+            "cause right at first place",
+            "70 %",
+            share(sum(r.causes[:1] != () and r.causes[0] in r.right for r in confirmed), count),
+        ),
         ("cause within the first two", "85 %", share(sum(bool(set(r.causes[:2]) & r.right) for r in confirmed), count)),
-        ("false alarms over healthy controls", "at most 1", f"{sum(r.verdict == 'findings' for r in healthy)} of {len(healthy)}"),
+        (
+            "false alarms over healthy controls",
+            "at most 1",
+            f"{sum(r.verdict == 'findings' for r in healthy)} of {len(healthy)}",
+        ),
     ]
     if cured:
         repaired = sum(r.cured >= r.needed for r in confirmed)
@@ -130,7 +149,11 @@ def summary(results: Sequence[Result], cured: bool) -> str:
         rows += [
             ("repaired", "85 %", share(repaired, count)),
             ("repaired by random single changes", "fewer", share(at_random, count)),
-            ("gain claimed where there is none to be had", "0", f"{sum(r.claimed > 0 for r in unclaimed)} of {len(unclaimed)}"),
+            (
+                "gain claimed where there is none to be had",
+                "0",
+                f"{sum(r.claimed > 0 for r in unclaimed)} of {len(unclaimed)}",
+            ),
         ]
     rows.append(("median seconds a case", "", f"{np.median([r.seconds for r in results]):.0f}"))
     return "\n".join(["| | wanted | found |", "|---|--:|--:|", *(f"| {a} | {b} | {c} |" for a, b, c in rows)])

@@ -138,9 +138,10 @@ def cure(
     """Find out what helps a training by trying it, and prove it.
 
     The remedies of the findings are trained from fresh weights beside the untouched recipe, alone and together, two seeds
-    each. The smallest change near the best is taken, and what it does not need is undone. It is proved on seeds of its own, paired
-    with the untouched recipe by initial weights and order of rows, and counts where the mean gain is above half of what a
-    finding takes (0.015 for accuracy and R2) and the whole 95 % interval above zero. As many random single changes are tried to compare with.
+    each. The smallest change near the best is taken, and what it does not need is undone. It is proved on seeds of its own,
+    paired with the untouched recipe by initial weights and order of rows, and counts where the mean gain is above half of
+    what a finding takes (0.015 for accuracy and R2) and the whole 95 % interval above zero. As many random single changes
+    are tried to compare with.
 
     Args:
         recipe: to be cured, or a run of one.
@@ -156,7 +157,8 @@ def cure(
     """
     if seeds < 2 or budget < _SCREENING + 2 * seeds:
         raise InputError(
-            f"cure(seeds={seeds!r}, budget={budget!r}): seeds must be at least 2, budget at least {_SCREENING} and 2 for each seed"
+            f"cure(seeds={seeds!r}, budget={budget!r}): seeds must be at least 2, "
+            f"budget at least {_SCREENING} and 2 for each seed"
         )
     began = time.perf_counter()
     recipe = recipe.recipe if isinstance(recipe, Run) else recipe

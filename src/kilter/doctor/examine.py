@@ -35,15 +35,15 @@ _DEPTHS: dict[str, tuple[int, float]] = {"quick": (3, 6e10), "full": (5, 1e13)}
 def examine(recipe: Recipe | Run, data: Dataset | None = None, *, depth: Depth = "quick", seed: int = 0) -> Checkup:
     """Say whether a training is healthy, and what is wrong with it and where.
 
-    In stages: what was chosen, and the rows, without running anything; the untrained network on one batch; its first updates;
-    the training, on several seeds as one fleet, beside a recipe that is known to work at the same cost. What a rule sees counts
-    where the training is worse than that reference, or where it is a mistake whatever the score.
+    In stages: what was chosen, and the rows, without running anything; the untrained network on one batch; its first
+    updates; the training, on several seeds as one fleet, beside a recipe that is known to work at the same cost. What a rule
+    sees counts where the training is worse than that reference, or where it is a mistake whatever the score.
 
     Args:
         recipe: to be examined; or a run, whose own course is looked at in place of trainings.
         data: that it trains on; a run can do without, but then little can be said of inputs and signals.
-        depth: ``"quick"``: three seeds and about a minute of a core at most, so that a long training is looked at in its first epochs
-            only, and what is hopeless before is not trained; ``"full"``: five seeds and the whole training.
+        depth: ``"quick"``: three seeds and about a minute of a core at most, so that a long training is looked at in its
+            first epochs only, and what is hopeless before is not trained; ``"full"``: five seeds and the whole training.
         seed: of the first of the seeds.
 
     Raises:
@@ -82,9 +82,12 @@ def observed(recipe: Recipe, data: Dataset, depth: Depth, seed: int) -> Chart:
         return chart
     patient = Patient(recipe, data, seeds, scaling)
     chart = replace(chart, start=patient.start(chart.design.anatomy))
-    chart = replace(chart, steps=patient.steps())
-    reference = overhaul(recipe, data)
     part = extent(recipe, data, count, budget)
+    if not part.whole:  # a short training shows by itself what its first updates do
+        chart = replace(chart, steps=patient.steps())
+        if depth == "quick" and hopeless(chart):
+            return chart
+    reference = overhaul(recipe, data)
     whole = trained([recipe, reference], part.data, seeds, part.until)
     own, other = (course_of(runs, part.data, part.whole) for runs in whole)
     chart = replace(chart, course=own, reference=other)
@@ -138,8 +141,8 @@ def pull(recipe: Recipe) -> float:
 
 
 def hopeless(chart: Chart) -> bool:
-    """Whether there is a mistake with which no training can be of use."""
-    return any(f.severity is Severity.ERROR and r.certain for r, f in seen(chart))
+    """Whether there is a mistake with which no training can be of use, or the loss has exploded at once."""
+    return any(f.severity is Severity.ERROR and (r.certain or r.needs == "steps") for r, f in seen(chart))
 
 
 def seen(chart: Chart) -> list[tuple[Rule, Finding]]:
@@ -168,7 +171,7 @@ def diagnosed(chart: Chart, title: str, seconds: float, *, bad: bool | None = No
 
 
 def ranked(findings: list[Finding]) -> list[Finding]:
-    """Worst first; of each cause the first finding before the others of the same, so that the next cause is seen at once."""
+    """Worst first; of each cause the first finding before the others of it, so that the next cause is seen at once."""
     ordered = sorted(findings, key=lambda finding: -finding.severity)
     met: set[Any] = set()
     first, again = [], []

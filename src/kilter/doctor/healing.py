@@ -53,8 +53,8 @@ def train(
             the optimizer begins anew.
         watch: what is measured of layers, gradients and weights on the way, for ``run.vitals``: a `kl.Watch`, or
             ``"default"``. What goes wrong is then said at once, in a `FindingWarning` of one sentence.
-        heal: whether a run that is lost (it diverges, or has learned nothing after three tenths of its epochs) is stopped, cured
-            (`kl.cure`) and begun again with the proved recipe, which a warning says; the run's recipe is then that one.
+        heal: whether a run that is lost (it diverges, or has learned nothing after three tenths of its epochs) is stopped,
+            cured (`kl.cure`) and begun again with the proved recipe, which a warning says; the run's recipe is then that.
         progress: show a progress line; left open, if standard error is a terminal.
 
     Raises:
@@ -83,7 +83,14 @@ class _Attended:
     def __init__(
         self, recipe: Recipe, data: Dataset, seed: int, start: Run | None, watch: Watch | None, progress: bool | None
     ) -> None:
-        self.recipe, self.data, self.seed, self.start, self.watch, self.progress = recipe, data, seed, start, watch, progress
+        self.recipe, self.data, self.seed, self.start, self.watch, self.progress = (
+            recipe,
+            data,
+            seed,
+            start,
+            watch,
+            progress,
+        )
         self.said: set[Any] = set()
         self.lost = False
         self.checkup: Checkup | None = None
