@@ -11,6 +11,7 @@ from kilter.data.dataset import Dataset
 from kilter.doctor import rules
 from kilter.doctor.alone import lost
 from kilter.doctor.anatomy import Anatomy
+from kilter.doctor.broke import broken
 from kilter.doctor.chart import Chart, Design
 from kilter.doctor.checkup import Checkup
 from kilter.doctor.courses import course_of, extent, trained, with_organs
@@ -90,6 +91,7 @@ def observed(recipe: Recipe, data: Dataset, depth: Depth, seed: int) -> Chart:
     reference = overhaul(recipe, data)
     whole = trained([recipe, reference], part.data, seeds, part.until)
     own, other = (course_of(runs, part.data, part.whole) for runs in whole)
+    own = broken(own, recipe, part.data)
     chart = replace(chart, course=own, reference=other)
     if depth == "full" or unwell(chart):
         chart = replace(chart, course=with_organs(own, whole[0], chart.design.anatomy, patient.x))
