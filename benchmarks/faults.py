@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from fault_cases import FOLDER, cases, data_of, mended, recipe_of
 
 import kilter as kl
+from fault_cases import FOLDER, cases, data_of, mended, recipe_of
 from kilter import losses, nn, optim
 from kilter.data.dataset import Dataset
 
