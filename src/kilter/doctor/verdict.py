@@ -9,6 +9,9 @@ from kilter.doctor.chart import Chart, Course
 _LOST = 0.03
 # A seed whose loss is this share of what there is to learn has failed, whatever the others do.
 _FAILED = 0.2
+# Without a reference: a score is near chance below this share of the way to the best one, and a loss does not fall above
+# this share of that of a constant prediction.
+_NEAR_CHANCE, _KEPT = 0.1, 0.9
 
 
 def floor(reference: Course) -> float:
@@ -45,18 +48,30 @@ def unwell(chart: Chart) -> bool | None:
     if course.diverged.any():
         return True
     if reference is None:
-        return None
+        return poor(chart, course)
     lost = max(shortfall(course, reference), shortfall(course, reference, last=True))
     return lost > floor(reference) or failed(course, reference) > 0
+
+
+def poor(chart: Chart, course: Course) -> bool:
+    """Whether a training is clearly bad by itself: its score is near chance; where no score is known, its loss does not fall."""
+    if np.isfinite(course.score).any():
+        return learned(course) <= _NEAR_CHANCE * max(abs(course.metric.perfect - course.chance), 1e-12)
+    loss = course.history["loss"]
+    chance = chart.start.chance if chart.start is not None else float("nan")
+    level = chance if np.isfinite(chance) else float(np.median(loss[:, 0]))
+    return float(np.nanmedian(loss[:, -max(loss.shape[1] // 4, 1) :])) > _KEPT * level
 
 
 def undecided(chart: Chart, *, rows: int = 20) -> str:
     """Why nothing can be said, where that is so: too few rows, or a target in which the reference finds nothing either."""
     course, reference, facts = chart.course, chart.reference, chart.facts
-    if course is None or reference is None or facts is None:
-        return "nothing was trained"
-    if max(facts.held, 0) + facts.rows < rows:
+    if facts is not None and max(facts.held, 0) + facts.rows < rows:
         return f"{facts.rows} training and {facts.held} validation rows are too few to tell"
+    if course is None:
+        return "nothing was trained"
+    if reference is None:
+        return "this network has learned next to nothing, and there is none to compare it with" if poor(chart, course) else ""
     if learned(reference) <= floor(reference) and not course.whole:
         return "neither this network nor an ordinary one has learned anything within this budget"
     if learned(reference) <= 0.0 and float(course.gains.mean()) <= float(reference.gains.mean()) + floor(reference):

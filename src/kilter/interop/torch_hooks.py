@@ -31,11 +31,13 @@ class Observer:
         first: number of the signal that went in.
         last: number of the signal that came out.
         rows: of the batch.
+        layout: whether channels stand in front of positions in what went in.
     """
 
     def __init__(self, module: torch.nn.Module, wanted: Callable[[], bool], *, rows: int = 256) -> None:
         self.nodes: list[Node] = []
         self.first = self.last = self.rows = 0
+        self.layout = False
         self._module, self._wanted, self._most = module, wanted, rows
         self._pass: _Pass | None = None
         self._layers: dict[torch.nn.Module, Layer | None] = {}
@@ -59,7 +61,8 @@ class Observer:
     def _begin(self, module: torch.nn.Module, args: tuple[Any, ...]) -> None:
         self._end()
         if args and isinstance(args[0], torch.Tensor) and self._wanted():
-            self._pass = _Pass(args[0], _channels_first(self._module, args[0]), self._most)
+            self.layout = _channels_first(self._module, args[0])
+            self._pass = _Pass(args[0], self.layout, self._most)
             self._pass.__enter__()
 
     def _ended(self, module: torch.nn.Module, args: Any, output: Any) -> None:
