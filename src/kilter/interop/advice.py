@@ -65,7 +65,8 @@ def advised(found: Checkup, recipe: Recipe | None, data: Dataset | None, terms: 
         terms: of its framework.
     """
     findings = tuple(_placed(finding, terms) for finding in found.findings)
-    advice = tuple(_helping(finding, recipe, data, terms) for finding in findings)
+    said = _Said(recipe, data, terms)
+    advice = tuple(tuple(said.best(finding.remedies)) for finding in findings)
     notes = tuple(_placed(note, terms) for note in found.notes)
     return Advised(findings, notes, found.undecided, found.chart, found.title, found.seconds, advice)
 
@@ -75,14 +76,26 @@ def _placed(finding: Finding, terms: Terms) -> Finding:
     return replace(finding, place=terms.places.get(place, place))
 
 
-def _helping(finding: Finding, recipe: Recipe | None, data: Dataset | None, terms: Terms) -> tuple[str, ...]:
-    if recipe is None or data is None:
-        told = [terms.families.get(name, "") for name in finding.remedies]
-    else:
-        told = [_one(recipe, data, name, terms) for name in finding.remedies]
-    return tuple(dict.fromkeys(each for each in told if each))[:_MOST]
+class _Said:
+    """What is said of families of remedies; each is looked for once."""
 
+    def __init__(self, recipe: Recipe | None, data: Dataset | None, terms: Terms) -> None:
+        self._recipe, self._data, self._terms = recipe, data, terms
+        self._known: dict[str, str] = {}
 
-def _one(recipe: Recipe, data: Dataset, family: str, terms: Terms) -> str:
-    """The first remedy of a family that applies."""
-    return next((told for remedy in remedies.of(recipe, data, [family]) if (told := terms.told(remedy))), "")
+    def best(self, families: tuple[str, ...]) -> list[str]:
+        """The first few that there is something to say of."""
+        told: list[str] = []
+        for family in families:
+            if family not in self._known:
+                self._known[family] = self._told(family)
+            told += [self._known[family]] * (self._known[family] not in ("", *told))
+            if len(told) == _MOST:
+                break
+        return told
+
+    def _told(self, family: str) -> str:
+        if self._recipe is None or self._data is None:
+            return self._terms.families.get(family, "")
+        offered = remedies.of(self._recipe, self._data, [family])
+        return next((told for remedy in offered if (told := self._terms.told(remedy))), "")

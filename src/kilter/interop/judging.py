@@ -18,7 +18,7 @@ _FEW = 10
 
 
 def dataset(
-    x: Array, y: Array, outputs: int, loss: Loss | None, held: tuple[Array, Array] | None, seed: int, title: str
+    x: Array, y: Array, outputs: int, loss: Loss | None, held: tuple[Array, Array] | None, seed: int | None, title: str
 ) -> tuple[Dataset | None, dict[str, Array]]:
     """Rows as a dataset, a fifth of them held out, and which rows are in each part.
 
@@ -32,45 +32,45 @@ def dataset(
         outputs: of the network.
         loss: that compares them, where Kilter knows it.
         held: rows for validation, where there are some.
-        seed: of the split.
+        seed: of the split; None for none.
         title: what to call it.
     """
     everything = {"train": np.arange(len(x))}
     if y.ndim > 2:
         return None, everything
     both = y if held is None else np.concatenate([y, held[1]])
-    target, encoded = _target(both, outputs, loss)
-    whole = Part(np.ascontiguousarray(x, np.float32), encoded[: len(y)])
+    target = _target(both, outputs, loss)
+    own = encoded(both, target)
+    whole = Part(np.ascontiguousarray(x, np.float32), own[: len(y)])
     if held is not None:
-        other = Part(np.ascontiguousarray(held[0], np.float32), encoded[len(y) :])
+        other = Part(np.ascontiguousarray(held[0], np.float32), own[len(y) :])
         return Dataset(whole, other, None, target, title=title), everything
-    if len(x) < _FEW:
+    if len(x) < _FEW or seed is None:
         return Dataset(whole, None, None, target, title=title), everything
-    rows = split(len(x), {"validation": 0.2}, seed, encoded if target.task == "classes" else None)
+    rows = split(len(x), {"validation": 0.2}, seed, own if target.task == "classes" else None)
     return Dataset(whole.take(rows["train"]), whole.take(rows["validation"]), None, target, title=title), rows
 
 
-def _target(y: Array, outputs: int, loss: Loss | None) -> tuple[Target, Array]:
-    """What a target is, and its values as Kilter has them: what a loss compares with counts, not what values look like."""
-    flat = y.ndim == 1
+def encoded(y: Array, target: Target) -> Array:
+    """Targets as a part of a dataset holds them."""
+    if target.task == "classes":
+        return (y.argmax(1) if y.ndim == 2 and y.shape[1] > 1 else y.reshape(len(y))).astype(np.int32)
+    return y.astype(np.float32).reshape(len(y), -1)
+
+
+def _target(y: Array, outputs: int, loss: Loss | None) -> Target:
+    """What a target is: what a loss compares with counts, not what values look like."""
     column = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
     if column.ndim == 2:
-        return _of_rows(column)
+        task = guess_task(column)
+        return Target(task, tuple(range(column.shape[1])) if task == "classes" else (), flat=False)
     binary = bool(np.isin(column, (0, 1)).all())
     whole = column.dtype.kind in "iub" and not (isinstance(loss, Distance) and outputs == 1 and not binary)
     shares = loss is not None and loss.takes in ("logits", "probabilities") and binary
     if whole or shares or (binary and len(np.unique(column)) == 2):
-        indices = column.astype(np.int32)
-        count = max(outputs if outputs > 1 else 2, int(indices.max(initial=0)) + 1)
-        return Target("classes", tuple(range(count))), indices
-    return Target("numbers", flat=flat), column.astype(np.float32)[:, None]
-
-
-def _of_rows(y: Array) -> tuple[Target, Array]:
-    task = guess_task(y)
-    if task == "classes":
-        return Target("classes", tuple(range(y.shape[1]))), y.argmax(1).astype(np.int32)
-    return Target("labels" if task == "labels" else "numbers", flat=False), y.astype(np.float32)
+        count = max(outputs if outputs > 1 else 2, int(column.max(initial=0)) + 1)
+        return Target("classes", tuple(range(count)))
+    return Target("numbers", flat=y.ndim == 1)
 
 
 @dataclass(frozen=True)

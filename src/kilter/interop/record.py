@@ -1,6 +1,7 @@
 """What was seen of a network of another framework, as the parts of a chart."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,22 @@ from kilter.vitals import EDGES, Places, Signal, Vitals, Weights, Whole
 Array = np.ndarray[Any, Any]
 
 
-def start(
-    nodes: Sequence[Node], anatomy: Anatomy, loss: float, chance: float, gradients: Mapping[str, Array | None]
-) -> Start:
+@dataclass(frozen=True)
+class Weight:
+    """A parameter array.
+
+    Attributes:
+        value: the weights, as their framework has them.
+        gradient: of the mean loss; None where there is none.
+        after: the weights behind the next update; None where it was not made.
+    """
+
+    value: Array
+    gradient: Array | None = None
+    after: Array | None = None
+
+
+def start(nodes: Sequence[Node], anatomy: Anatomy, loss: float, chance: float, weights: Mapping[str, Weight]) -> Start:
     """One forward and backward pass as the rules see it.
 
     Args:
@@ -23,31 +37,35 @@ def start(
         anatomy: of the same nodes.
         loss: mean over the rows.
         chance: the same of the best constant prediction; NaN where it is not known.
-        gradients: of the mean loss with respect to kernels, by the place of their layer.
+        weights: by name; those of a kernel are named after their layer, as `named` does.
     """
     seen = organs(nodes)
-    signals = stacked([node.signal for node in seen if node.signal is not None])
-    kernels = [node.kernel for node in seen if node.kernel is not None]
-    weighted = [node for node in seen if node.kernel is not None]
-    places = Places(
-        tuple(node.place for node in seen),
-        tuple(node.layer for node in seen),
-        tuple(f"{node.place}.kernel" for node in weighted),
-    )
-    sizes = np.array([_rms(kernel) for kernel in kernels])
-    slopes = np.array([_rms(gradients.get(node.place)) for node in weighted])
-    unknown = np.full(len(kernels), np.nan)
-    weights = Weights(*(each[None] for each in (sizes, slopes, unknown, unknown, unknown)))
-    whole = Whole(np.array([loss]), np.array([np.nan]), np.array([0.0]))
-    own = {node.place: node.kernel for node in weighted}
-    # A layer that runs twice has one kernel; organs that have none on record count as matched.
-    kept = [own.get(organ.place) for organ in anatomy.weighted]
+    places = Places(tuple(node.place for node in seen), tuple(node.layer for node in seen), tuple(weights))
+    norm = float(np.sqrt(sum(_rms(w.gradient) ** 2 * w.value.size for w in weights.values() if w.gradient is not None)))
+    whole = Whole(np.array([loss]), np.array([norm]), np.array([0.0]))
+    vitals = Vitals(stacked([node.signal for node in seen if node.signal is not None]), _sizes(weights), whole)
+    own = {node.place: node.kernel for node in seen}
+    kept = [own.get(organ.place) for organ in anatomy.weighted]  # none of those that Kilter has no layout for
     alike = [0.0 if kernel is None else _alike(kernel) for kernel in kept]
     strength = [
         1.0 if kernel is None else _rms(kernel) / max(matched_std(anatomy, organ, kernel.shape), 1e-30)
         for organ, kernel in zip(anatomy.weighted, kept, strict=True)
     ]
-    return Start(places, Vitals(signals, weights, whole), np.array([alike]), np.array([strength]), chance)
+    return Start(places, vitals, np.array([alike]), np.array([strength]), chance)
+
+
+def named(place: str) -> str:
+    """Name of the kernel of the layer at a place."""
+    return f"{place}.kernel".lstrip(".")
+
+
+def _sizes(weights: Mapping[str, Weight]) -> Weights:
+    size = np.array([_rms(each.value) for each in weights.values()])
+    slope = np.array([_rms(each.gradient) for each in weights.values()])
+    moved = np.array([_rms(None if each.after is None else each.after - each.value) for each in weights.values()])
+    update = np.divide(moved, size, out=np.full_like(size, np.nan), where=size > 0)
+    unknown = np.full(len(weights), np.nan)
+    return Weights(*(each[None] for each in (size, slope, update, unknown, unknown)))
 
 
 def stacked(signals: Sequence[Signal]) -> Signal:

@@ -17,7 +17,7 @@ from kilter.interop.advice import Advised
 from kilter.interop.judging import Judge, dataset
 from kilter.interop.node import Array, Node
 from kilter.interop.subject import Subject, examined, without_logarithm
-from kilter.interop.torch_hooks import channels_last, observed
+from kilter.interop.torch_hooks import channels_last, observed, weights_of
 from kilter.interop.torch_optimizers import Given
 from kilter.interop.torch_rows import Rows, taken, undisturbed
 from kilter.interop.torch_terms import TERMS
@@ -92,7 +92,7 @@ def _admitted(
         rows.batch_size, epochs, rows.shuffle, title,
     )  # fmt: skip
     chance = float("nan") if data is None else Judge(data, part).chance_loss
-    start = record.start(nodes, subject.anatomy, seen.loss, chance, seen.gradients)
+    start = record.start(nodes, subject.anatomy, seen.loss, chance, seen.weights)
     return _Admitted(subject, data, start, trainee, len(trainee.parts["train"][0]))
 
 
@@ -120,7 +120,7 @@ class _Seen:
         layout: whether channels stand in front of positions in the inputs.
         outputs: of the module.
         loss: of the rows.
-        gradients: of kernels, by place of their layer.
+        weights: by name, with their gradients.
     """
 
     nodes: list[Node]
@@ -129,7 +129,7 @@ class _Seen:
     layout: bool
     outputs: int
     loss: float
-    gradients: dict[str, Array | None]
+    weights: dict[str, record.Weight]
 
 
 def _seen(trainee: TorchTrainee, mean: bool) -> _Seen:
@@ -144,12 +144,12 @@ def _seen(trainee: TorchTrainee, mean: bool) -> _Seen:
         if value.requires_grad:
             value.backward()
     nodes = observer.nodes if mean else [_unscaled(node, len(x)) for node in observer.nodes]
-    gradients = {node.place: _gradient(trainee.module, node) for node in nodes if node.kernel is not None}
+    weights = weights_of(trainee.module, nodes)
     trainee.optimizer.zero_grad()
     if before is not None:
         trainee.restore(before)
     count = outputs.shape[1] if outputs.ndim > 1 else 1
-    return _Seen(nodes, observer.first, observer.last, observer.layout, count, float(value), gradients)
+    return _Seen(nodes, observer.first, observer.last, observer.layout, count, float(value.detach()), weights)
 
 
 def _lazy(module: torch.nn.Module) -> bool:
@@ -161,8 +161,3 @@ def _unscaled(node: Node, rows: int) -> Node:
     if node.signal is not None:
         node.signal = node.signal._replace(backward=node.signal.backward / rows)
     return node
-
-
-def _gradient(module: torch.nn.Module, node: Node) -> Array | None:
-    own: Any = module.get_submodule(node.place.partition(" (")[0])
-    return None if own.weight.grad is None else own.weight.grad.detach().float().cpu().numpy()

@@ -1,7 +1,7 @@
 """Hooks that see what goes on inside a PyTorch module: every layer and function of a forward pass, and the way back."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,6 +12,7 @@ from torch.overrides import TorchFunctionMode
 from kilter.interop import torch_functions, torch_layers
 from kilter.interop.node import FORM, LAYER, SUM, UNKNOWN, Array, Node
 from kilter.interop.opaque import Opaque
+from kilter.interop.record import Weight, named
 from kilter.nn.activations import Activation
 from kilter.nn.layer import Layer
 from kilter.nn.reshape import Flatten
@@ -267,6 +268,19 @@ def _back(node: Node, rows: int) -> Callable[[torch.Tensor], None]:
             node.signal = node.signal._replace(backward=rows * size)
 
     return hook
+
+
+def weights_of(module: torch.nn.Module, nodes: Sequence[Node]) -> dict[str, Weight]:
+    """The parameters of a module with their gradients, kernels named after their layers."""
+    kernels = {f"{node.place}.weight".lstrip("."): named(node.place) for node in nodes if node.kernel is not None}
+    return {
+        kernels.get(name, name): Weight(_numbers(each), None if each.grad is None else _numbers(each.grad))
+        for name, each in module.named_parameters()
+    }
+
+
+def _numbers(tensor: torch.Tensor) -> Array:
+    return tensor.detach().float().cpu().numpy().copy()
 
 
 @contextmanager

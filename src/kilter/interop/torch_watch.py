@@ -1,0 +1,283 @@
+"""A watch on a PyTorch module in its user's own training loop."""
+
+import math
+import time
+import warnings
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any, Self
+
+import numpy as np
+import torch
+
+from kilter.core.errors import DoubtWarning, InputError
+from kilter.data.dataset import Part
+from kilter.doctor.chart import Chart, Course, Start, Steps
+from kilter.doctor.examine import diagnosed, seen
+from kilter.doctor.words import Severity
+from kilter.interop import record, torch_losses, torch_optimizers
+from kilter.interop.advice import Advised, advised
+from kilter.interop.judging import Judge, dataset, encoded
+from kilter.interop.line import Line
+from kilter.interop.node import Array, Node, anatomy
+from kilter.interop.subject import Subject, facts, without_logarithm
+from kilter.interop.torch_hooks import Observer, channels_last, weights_of
+from kilter.interop.torch_terms import TERMS
+from kilter.interop.trial import FIRST
+from kilter.metrics import R2
+from kilter.vitals import Vitals
+
+# Most rows of the inputs that are kept, and most numbers in them.
+_ROWS, _NUMBERS = 2048, 1 << 22
+# Looks over which a unit must be active once, and losses that are fetched from the device at once.
+_LOOKS, _FETCHED = 32, 64
+
+
+class Watch:
+    """Looks at every so many updates of a training, and says what it has seen.
+
+    Two lines are enough: ``watch = kilter.interop.torch.watch(module, optimizer, loss)`` in front of the loop and
+    ``print(watch.checkup())`` behind it. Between looks a hook is one test; memory does not grow. Without a ``loss`` module
+    tell losses by ``watch.loss(value)``, or the rules on them stay silent. What is surely wrong is also said at once, by a
+    warning.
+
+    Args:
+        module: that is trained.
+        optimizer: that trains it; without one every forward pass in training mode counts as an update.
+        loss: a module that is called with outputs and targets.
+        every: updates from one look to the next.
+        warn: whether to warn.
+
+    Raises:
+        InputError: arguments of other kinds.
+
+    >>> net = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 1))
+    >>> optimizer, loss = torch.optim.SGD(net.parameters(), 0.1), torch.nn.MSELoss()
+    >>> with Watch(net, optimizer, loss) as watch:
+    ...     for _ in range(20):
+    ...         optimizer.zero_grad()
+    ...         _ = loss(net(torch.ones(8, 3)), torch.ones(8, 1)).backward()
+    ...         _ = optimizer.step()
+    >>> watch.updates, watch.vitals.signals.rms.shape
+    (20, (1, 3))
+    """
+
+    def __init__(self, module: torch.nn.Module, optimizer: Any = None, loss: Any = None, *, every: int = 50, warn: bool = True) -> None:
+        if optimizer is not None and not isinstance(optimizer, torch.optim.Optimizer):
+            raise InputError(f"optimizer must be a torch.optim.Optimizer, got a {type(optimizer).__name__}")
+        if not isinstance(every, int) or every < 1:
+            raise InputError(f"every must be a whole number, at least 1, got {every!r}")
+        self.updates, self._began = 0, time.perf_counter()
+        self._module, self._optimizer, self._every, self._warns = module, optimizer, every, warn
+        self._known = torch_losses.Known(None, "a loss that was not given") if loss is None else torch_losses.known(loss)
+        self._losses, self._scores = Line(), Line()
+        self._first_losses: list[float] = []
+        self._fetched: list[torch.Tensor] = []
+        self._looks, self._looking, self._batch = 0, False, 0
+        self._start: Start | None = None
+        self._vitals: Vitals | None = None
+        self._nodes: list[Node] = []
+        self._ends, self._layout, self._outputs = (0, 0), False, 1
+        self._rows: list[tuple[Array, Array]] = []
+        self._pair: tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None = None
+        self._input: torch.Tensor | None = None
+        self._alive: list[dict[str, Array]] = [{}, {}]
+        self._judge: Judge | None = None
+        self._weights: dict[str, record.Weight] = {}
+        self._warned: set[str] = set()
+        self._observer = Observer(module, self._due)
+        self._handles = list(self._hooked(loss))
+
+    def _hooked(self, loss: Any) -> Iterable[Any]:
+        yield self._module.register_forward_pre_hook(self._entered)
+        if self._optimizer is not None:
+            yield self._optimizer.register_step_pre_hook(self._before_step)
+            yield self._optimizer.register_step_post_hook(self._after_step)
+        if isinstance(loss, torch.nn.Module):
+            yield loss.register_forward_hook(self._compared)
+
+    def close(self) -> None:
+        """Take all hooks off; what was seen stays."""
+        self._fetch()
+        self._observer.close()
+        for handle in self._handles:
+            handle.remove()
+        self._handles = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def loss(self, value: Any) -> None:
+        """Tell the loss of an update, a number or a tensor with one."""
+        value = value.detach() if isinstance(value, torch.Tensor) else torch.tensor(float(value))
+        self._fetched.append(value.mean())
+        if len(self._fetched) >= _FETCHED:
+            self._fetch()
+
+    def epoch(self) -> None:
+        """Tell that an epoch has ended: a unit is dead if no row of an epoch made it active."""
+        self._alive = [{}, self._alive[0] or self._alive[1]]
+
+    @property
+    def vitals(self) -> Vitals:
+        """What the last look saw, ``(1, layers)``.
+
+        Raises:
+            InputError: there was none.
+        """
+        if self._vitals is None:
+            raise InputError("nothing was seen yet: the module has not run in training mode")
+        return self._vitals
+
+    def checkup(self) -> Advised:
+        """What the rules make of all that was seen so far."""
+        self._fetch()
+        if self._start is None:
+            empty = self._subject().design(1, None)
+            return Advised((), (), "nothing was seen yet: the module has not run in training mode", Chart(empty), self._title)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            found = diagnosed(self._chart(), self._title, time.perf_counter() - self._began)
+        return advised(found, None, None, TERMS)
+
+    @property
+    def _title(self) -> str:
+        return type(self._module).__name__
+
+    def _due(self) -> bool:
+        wanted = self.updates % self._every == 0 and not self._looking
+        self._looking = self._looking or (wanted and self._module.training and torch.is_grad_enabled())
+        return wanted and self._looking
+
+    def _entered(self, module: torch.nn.Module, args: tuple[Any, ...]) -> None:
+        if self._optimizer is None and module.training and torch.is_grad_enabled():
+            self._after_step()
+        self._input = args[0].detach() if args and isinstance(args[0], torch.Tensor) and self._looking else None
+
+    def _compared(self, module: torch.nn.Module, args: tuple[Any, ...], value: Any) -> None:
+        if not isinstance(value, torch.Tensor) or not value.requires_grad:
+            return
+        self.loss(value)
+        if self._looking and len(args) > 1 and self._input is not None and len(self._input) == len(args[1]):
+            self._pair = self._input, args[0].detach(), args[1].detach()
+
+    def _before_step(self, *_: Any) -> None:
+        if self._looking and self._observer.nodes:
+            self._nodes, self._layout = self._observer.nodes, self._observer.layout
+            self._ends, self._batch = (self._observer.first, self._observer.last), self._observer.rows
+            self._weights = weights_of(self._module, self._nodes)
+
+    def _after_step(self, *_: Any) -> None:
+        if self._looking and self._observer.nodes:
+            if self._optimizer is None:
+                self._before_step()
+            self._look()
+        self._looking = False
+        self.updates += 1
+
+    def _look(self) -> None:
+        """Keep what one update has shown."""
+        after = weights_of(self._module, self._nodes)
+        weights = {name: record.Weight(own.value, own.gradient, after[name].value) for name, own in self._weights.items()}
+        self._keep_rows()
+        loss = float(self._fetched[-1]) if self._fetched else math.nan
+        seen_now = record.start(self._nodes, anatomy(self._nodes), loss, math.nan, weights)
+        self._start, self._vitals = self._start or seen_now, seen_now.vitals
+        for node in self._nodes:
+            if node.alive is not None:
+                self._alive[0][node.place] = self._alive[0].get(node.place, False) | node.alive
+        self._looks += 1
+        if self._looks % _LOOKS == 0:
+            self.epoch()
+        self._observer.nodes = []
+        if self._warns and math.log(self._looks, 4).is_integer():
+            self._say()
+
+    def _keep_rows(self) -> None:
+        """Keep inputs and targets while there is room, and the score on the batch."""
+        if self._pair is None:
+            return
+        x, outputs, y = (each.float().cpu().numpy() if each.is_floating_point() else each.cpu().numpy() for each in self._pair)
+        self._pair = None
+        x, self._outputs = channels_last(x, self._layout), outputs.shape[1] if outputs.ndim > 1 else 1
+        room = min(_ROWS, _NUMBERS // max(x[:1].size, 1)) - sum(len(rows) for rows, _ in self._rows)
+        if room > 0:
+            self._rows.append((x[:room], y[:room]))
+        if self._judge is None:
+            self._judge = self._judged()
+        if self._judge is not None:
+            self._scores.add(self._judge.score(outputs, Part(x, encoded(y, self._judge.data.target))))
+
+    def _judged(self) -> Judge | None:
+        """Tells good outputs from bad, by the rows that were kept."""
+        if not self._rows:
+            return None
+        x, y = (np.concatenate(each) for each in zip(*self._rows, strict=True))
+        subject = self._subject()
+        data, _ = dataset(x, y, self._outputs, subject.loss, None, None, self._title)
+        return None if data is None else Judge(data, subject.loss)
+
+    def _subject(self) -> Subject:
+        nodes, last, loss = self._nodes, self._ends[1], self._known.loss
+        if self._known.logarithms:
+            nodes, last, loss = without_logarithm(nodes, last, loss)
+        none = torch_optimizers.Known(None, None, 0.0, "an optimizer that was not given")
+        setting = none if self._optimizer is None else torch_optimizers.known(self._optimizer)
+        return Subject(
+            nodes, self._ends[0], last, loss, self._known.name, setting.optimizer, setting.name, setting.penalty,
+            setting.decay, max(self._batch, 1), None, True, self._title,
+        )  # fmt: skip
+
+    def _chart(self) -> Chart:
+        subject, judge = self._subject(), self._judged()
+        rows = max(self.updates * subject.batch_size, 1)
+        about = None if judge is None else replace(facts(judge.data, subject.anatomy), rows=rows)
+        start = self._start
+        if start is not None and judge is not None:
+            start = replace(start, chance=judge.chance_loss)
+        told = np.array([self._first_losses])
+        steps = Steps(told, np.full_like(told, np.nan))
+        course = self._course(judge) if self._losses.bins or self._alive[0] or self._alive[1] else None
+        return Chart(subject.design(1, None), about, start, steps, course)
+
+    def _course(self, judge: Judge | None) -> Course:
+        line = np.array([self._losses.bins or [math.nan]])
+        recent = self._scores.bins[-max(len(self._scores.bins) // 4, 1) :]
+        score = np.array([float(np.mean(recent)) if recent else math.nan])
+        dead = {
+            node.label: np.array([1.0 - float((self._alive[0].get(node.place, False) | self._alive[1].get(node.place, False)).mean())])
+            for node in self._nodes
+            if node.alive is not None
+        }
+        diverged = np.array([not np.isfinite(line).all() and bool(self._losses.bins)])
+        metric = R2() if judge is None else judge.metric
+        chance = math.nan if judge is None else judge.chance
+        return Course((0,), metric, chance, {"loss": line}, score, score, score, diverged, np.zeros((1, 0)), dead, whole=False)
+
+    def _fetch(self) -> None:
+        """Take losses from the device."""
+        if not self._fetched:
+            return
+        for value in torch.stack([each.float().cpu() for each in self._fetched]).tolist():
+            self._losses.add(value)
+            if len(self._first_losses) < FIRST:
+                self._first_losses.append(value)
+            if not math.isfinite(value):
+                self._say_once("diverged", "the loss is no longer a finite number: print(watch.checkup()) tells the likeliest cause")
+        self._fetched = []
+
+    def _say(self) -> None:
+        """Warn of mistakes that are surely ones, once each."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            sure = [f for rule, f in seen(self._chart()) if rule.certain and f.severity is not Severity.NOTE]
+        for finding in sure:
+            self._say_once(finding.rule, str(finding))
+
+    def _say_once(self, rule: str, sentence: str) -> None:
+        if self._warns and rule not in self._warned:
+            self._warned.add(rule)
+            warnings.warn(sentence, DoubtWarning, stacklevel=3)
