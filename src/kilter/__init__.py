@@ -2,13 +2,14 @@
 
 from importlib.metadata import version
 
-from kilter import data, losses, metrics, nn, optim, recipes
+from kilter import data, losses, metrics, nn, optim, recipes, vitals
 from kilter.catalog import catalog
 from kilter.core.devices import device_a_core
 from kilter.core.diff import diff
 from kilter.core.distributions import Choice, Integer, LogUniform, Repeat, Uniform, shared
 from kilter.core.errors import DoubtWarning, FileError, InputError
 from kilter.core.programs import keep_programs
+from kilter.doctor import Checkup, Cure, Finding, cure, examine
 from kilter.ensembles import Ensemble, ensemble, load, snapshots
 from kilter.search import Space, strategies
 from kilter.search.loop import search
@@ -29,18 +30,22 @@ from kilter.train import (
     train,
     train_fleet,
 )
+from kilter.vitals import Trace, Watch
 
 __version__ = version("kilter")
 device_a_core()
 keep_programs()
 
 __all__ = [
+    "Checkup",
     "Choice",
     "CrossValidation",
+    "Cure",
     "DoubtWarning",
     "EarlyStopping",
     "Ensemble",
     "FileError",
+    "Finding",
     "InputError",
     "Integer",
     "LogUniform",
@@ -53,12 +58,16 @@ __all__ = [
     "Runs",
     "Space",
     "Study",
+    "Trace",
     "Uniform",
+    "Watch",
     "catalog",
     "cross_validate",
+    "cure",
     "data",
     "diff",
     "ensemble",
+    "examine",
     "load",
     "losses",
     "lr_range_test",
@@ -74,4 +83,5 @@ __all__ = [
     "strategies",
     "train",
     "train_fleet",
+    "vitals",
 ]

@@ -44,6 +44,11 @@ def smoothed_sigmoid(outputs, targets):
     return tf.binary_cross_entropy_with_logits(outputs, targets * 0.8 + 0.1, reduction="none").mean(-1)
 
 
+def uneven_sigmoid(outputs, targets):
+    weight = torch.tensor(2.5)
+    return tf.binary_cross_entropy_with_logits(outputs, targets, pos_weight=weight, reduction="none").mean(-1)
+
+
 def weighted(outputs, targets):
     return tf.cross_entropy(outputs, targets, torch.tensor(WEIGHTS), reduction="none", label_smoothing=0.1)
 
@@ -122,6 +127,7 @@ TABLE = {
     "softmax, weighted": (L.SoftmaxCrossEntropy(0.1, weights=WEIGHTS), LOGITS, CLASSES, weighted, 4),
     "sigmoid": (L.SigmoidCrossEntropy(), LOGITS, LABELS, rows(tf.binary_cross_entropy_with_logits), 0),
     "sigmoid, smoothed": (L.SigmoidCrossEntropy(0.2), LOGITS, LABELS, smoothed_sigmoid, 0),
+    "sigmoid, uneven": (L.SigmoidCrossEntropy(positive=2.5), LOGITS, LABELS, uneven_sigmoid, 0),
     "categorical": (L.CategoricalCrossEntropy(), SHARES, CLASSES, categorical, 4),
     "binary": (L.BinaryCrossEntropy(), UNIT, LABELS, rows(tf.binary_cross_entropy), 0),
     "focal": (L.Focal(1.5), LOGITS, CLASSES, focal, 4),

@@ -8,14 +8,12 @@ import jax
 import numpy as np
 
 from kilter.core.errors import join
-from kilter.core.paths import walk
 from kilter.nn.activations import Activation
 from kilter.nn.dropouts import ALL as DROPOUTS
 from kilter.nn.initializer import fans
 from kilter.nn.layer import Layer, Shape, Weighted
 from kilter.nn.matched import Matched
 from kilter.nn.norms import ALL as NORMS
-from kilter.optim.optimizer import Optimizer, Rated
 from kilter.train.recipe import Recipe
 
 Role = Literal["weighted", "activation", "norm", "dropout", "other"]
@@ -107,7 +105,9 @@ class Anatomy:
     def closing(self) -> tuple[Organ, ...]:
         """Activations behind the head, in order; the identity is none."""
         last = -1 if self.head is None else self.head.index
-        return tuple(organ for organ in self.having("activation") if organ.index > last and not is_identity(organ.layer))
+        return tuple(
+            organ for organ in self.having("activation") if organ.index > last and not is_identity(organ.layer)
+        )
 
     def activation(self, organ: Organ) -> Organ | None:
         """The activation behind a layer and in front of the next one with a kernel."""
@@ -144,18 +144,3 @@ def matched_std(anatomy: Anatomy, organ: Organ, kernel: Shape) -> float:
     if len(kernel) < 2:
         return 1.0 / np.sqrt(fans(kernel)[0])
     return float(Matched(activation).std(kernel))
-
-
-def rated(optimizer: Optimizer) -> Rated | None:
-    """The optimizer that has the learning rate, inside its wrappers."""
-    return next((value for _, value in walk(optimizer) if isinstance(value, Rated)), None)
-
-
-def usual_rate(optimizer: Optimizer) -> float:
-    """Learning rate that the optimizer comes with; 0.1 for gradient descent, which comes with none."""
-    own = rated(optimizer)
-    if own is None:
-        return 0.1
-    default = type(own).__dataclass_fields__["lr"].default
-    momentum = getattr(own, "momentum", 0.0)
-    return default if isinstance(default, float) else 0.1 * (1.0 - min(float(momentum), 0.9))

@@ -1,6 +1,6 @@
 """A chart: all that is known of one training when the rules look at it, whichever framework it runs in."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -88,7 +88,9 @@ class Course:
         train_score: the same on the training rows, of the weights that were kept.
         diverged: which seeds did.
         recall: share of each class that is recognized, ``(seeds, classes)``; empty where there are none.
-        dead: for each mortal activation, by place, share of its units never active on all rows, ``(seeds,)``.
+        dead: for each mortal activation, by place, share of its units never active on any training row, ``(seeds,)``.
+        drift: for each batch norm, by place, distance of its moving statistics from those of all training rows, in standard
+            deviations, ``(seeds,)``.
         vitals: at the end, or None.
         places: of the vitals.
         whole: whether it is all that was asked for, rather than the first part of it.
@@ -103,7 +105,8 @@ class Course:
     train_score: Array
     diverged: Array
     recall: Array
-    dead: dict[str, Array]
+    dead: dict[str, Array] = field(default_factory=dict)
+    drift: dict[str, Array] = field(default_factory=dict)
     vitals: Vitals | None = None
     places: Places | None = None
     whole: bool = True

@@ -85,7 +85,9 @@ class Checkup:
 
 
 def _plain(finding: Finding) -> dict[str, Any]:
-    number = {name: value if value == value and abs(value) < 1e300 else None for name, value in _numbers(finding).items()}
+    number = {
+        name: value if value == value and abs(value) < 1e300 else None for name, value in _numbers(finding).items()
+    }
     return {
         "symptom": finding.symptom.name.lower(),
         "sentence": str(finding),

@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from kilter.data.dataset import Dataset, Part
+from kilter.doctor.anatomy import Anatomy
 from kilter.doctor.chart import Course
 from kilter.nn.layer import shapes
 from kilter.train.batches import updates
@@ -19,6 +20,7 @@ from kilter.train.recipe import Recipe
 from kilter.train.run import Run
 from kilter.train.scores import deciding
 from kilter.train.task import Task
+from kilter.vitals import activity, drifts
 
 Array = np.ndarray[Any, Any]
 # What an update takes at least, in operations: some microseconds of a core at some thousand million operations a second.
@@ -65,7 +67,9 @@ def extent(recipe: Recipe, data: Dataset, seeds: int, budget: float) -> Extent:
     return Extent(replace(data, train=data.train.take(np.arange(rows))), 1)
 
 
-def trained(recipes: Sequence[Recipe], data: Dataset, seeds: Sequence[int], until: int | None = None) -> list[list[Run]]:
+def trained(
+    recipes: Sequence[Recipe], data: Dataset, seeds: Sequence[int], until: int | None = None
+) -> list[list[Run]]:
     """Runs of every recipe with every seed, a list a recipe; all pause after the epoch ``until``."""
     task = Task([(recipe, seed) for recipe in recipes for seed in seeds], data, until=until)
     runs: dict[int, Run] = {}
@@ -97,9 +101,26 @@ def course_of(runs: Sequence[Run], data: Dataset, whole: bool) -> Course:
         train_score=learned,
         diverged=np.array([run.outcome is Outcome.DIVERGED for run in runs]),
         recall=_recalls(runs, data),
-        dead={},
         whole=whole,
     )
+
+
+def with_organs(course: Course, runs: Sequence[Run], anatomy: Anatomy, x: Array) -> Course:
+    """With what units and norms do on all training rows ``x``, preprocessed, after the training."""
+    net = runs[0].recipe.net
+    alive = [activity(net, run.params, run.state, x) for run in runs]
+    drifting = [drifts(net, run.params, run.state, x) for run in runs]
+    dead = {
+        organ.label: np.array([each[organ.path].dead.mean() for each in alive])
+        for organ in anatomy.hidden_activations
+        if organ.layer.mortal and organ.path in alive[0]  # type: ignore[attr-defined]
+    }
+    drift = {
+        organ.label: np.array([max(each[organ.path][:2]) for each in drifting])
+        for organ in anatomy.having("norm")
+        if organ.path in drifting[0]
+    }
+    return replace(course, dead=dead, drift=drift)
 
 
 def _even(lines: list[Array]) -> Array:
@@ -141,4 +162,6 @@ def _recalls(runs: Sequence[Run], data: Dataset) -> Array:
 def _recall(run: Run, part: Part, classes: int) -> Array:
     right = run.predict_proba(part).argmax(-1) == part.y
     with np.errstate(all="ignore"):
-        return np.array([right[part.y == index].mean() if (part.y == index).any() else np.nan for index in range(classes)])
+        return np.array(
+            [right[part.y == index].mean() if (part.y == index).any() else np.nan for index in range(classes)]
+        )

@@ -100,7 +100,9 @@ class Cure:
         first = self.checkup.findings[0]
         if not first.remedies:
             return f"No change of the recipe helps here, the rows must be mended: {first.symptom}."
-        return f"No significant improvement: none of {len(self.rows)} trials was proved better than the recipe as it is."
+        return (
+            f"No significant improvement: none of {len(self.rows)} trials was proved better than the recipe as it is."
+        )
 
     def save(self, folder: str | Path) -> Path:
         """Write recipe, trials and sentence to a folder, whole or not at all."""
@@ -108,7 +110,9 @@ class Cure:
 
         def fill(fresh: Path) -> None:
             files.write(fresh / "recipe.json", self.recipe.to_json().encode())
-            files.write(fresh / "cure.json", json.dumps({"sentence": self.sentence, "diff": repr(self.diff)}, indent=2).encode())
+            files.write(
+                fresh / "cure.json", json.dumps({"sentence": self.sentence, "diff": repr(self.diff)}, indent=2).encode()
+            )
             files.write(fresh / "trials.csv", self.trials.to_csv(index=False).encode())
 
         files.write_folder(folder, fill, lambda path: (path / "cure.json").is_file())
@@ -160,7 +164,12 @@ def cure(
         tell("examining")
         checkup = examine(recipe, data, seed=check_seed(seed))
     ledger = Ledger(recipe, data, budget, tell)
-    course = _Course(ledger, checkup, tuple(range(seed, seed + _SCREENING)), tuple(range(seed + _SCREENING, seed + _SCREENING + seeds)))
+    course = _Course(
+        ledger,
+        checkup,
+        tuple(range(seed, seed + _SCREENING)),
+        tuple(range(seed + _SCREENING, seed + _SCREENING + seeds)),
+    )
     stopped = False
     try:
         course.run()
@@ -217,7 +226,9 @@ class _Course:
 
     def _row(self, change: Change) -> dict[str, Any]:
         ledger = self.ledger
-        seeds = [s for s in (*self.screening, *self.proof) if all(ledger.has(r, [s]) for r in (change.recipe, ledger.recipe))]
+        seeds = [
+            s for s in (*self.screening, *self.proof) if all(ledger.has(r, [s]) for r in (change.recipe, ledger.recipe))
+        ]
         scores = ledger.gains(change.recipe, seeds)
         effect = Effect.of(scores, ledger.gains(ledger.recipe, seeds))
         return {

@@ -12,7 +12,7 @@ from kilter.doctor import rules
 from kilter.doctor.anatomy import Anatomy
 from kilter.doctor.chart import Chart, Design
 from kilter.doctor.checkup import Checkup
-from kilter.doctor.courses import course_of, extent, trained
+from kilter.doctor.courses import course_of, extent, trained, with_organs
 from kilter.doctor.facts import Facts
 from kilter.doctor.finding import Finding
 from kilter.doctor.probe import Patient
@@ -83,7 +83,10 @@ def observed(recipe: Recipe, data: Dataset, depth: Depth, seed: int) -> Chart:
     part = extent(recipe, data, count, budget)
     whole = trained([recipe, reference], part.data, seeds, part.until)
     own, other = (course_of(runs, part.data, part.whole) for runs in whole)
-    return replace(chart, course=own, reference=other)
+    chart = replace(chart, course=own, reference=other)
+    if depth == "full" or unwell(chart):
+        chart = replace(chart, course=with_organs(own, whole[0], chart.design.anatomy, patient.x))
+    return chart
 
 
 def design_of(recipe: Recipe, data: Dataset) -> Design:

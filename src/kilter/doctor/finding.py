@@ -47,12 +47,18 @@ class Finding:
     words: str = ""
 
     def __str__(self) -> str:
+        return f"{self.severity}: {self.told}"
+
+    @property
+    def told(self) -> str:
+        """The sentence without its severity."""
         where = f"{self.place}: " if self.place else ""
-        told = f" ({self.words})" if self.words else ""
-        seeds = "" if self.share >= 1.0 else f", {self.share:.0%} of the seeds"
-        return f"{self.severity}: {where}{self.symptom}{told}; {self._measured}{seeds} [{self.cause}]"
+        words = f" ({self.words})" if self.words else ""
+        seeds = "" if self.share >= 1.0 else f", in {self.share:.0%} of the seeds"
+        return f"{where}{self.symptom}{words}{self._measured}{seeds} [{self.cause}]"
 
     @property
     def _measured(self) -> str:
-        unit = f" {self.unit}" if self.unit else ""
-        return f"{self.value:.3g}{unit}, threshold {self.threshold:.3g}"
+        if not self.unit:
+            return ""
+        return f": {self.value:.3g} {self.unit}, threshold {self.threshold:.3g}"

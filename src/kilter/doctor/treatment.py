@@ -1,5 +1,6 @@
 """The search for the smallest change that helps: single remedies, what they make together, and what of it is needed."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -9,8 +10,10 @@ from kilter.doctor.checkup import Checkup
 from kilter.doctor.remedy import Remedy
 from kilter.doctor.trials import Change, Ledger
 
-# Most single remedies tried, most of them together, and how near the best a smaller change must come.
-_SINGLES, _TOGETHER, _NEAR = 16, 5, 0.01
+# Single remedies tried at first and in all, and most of them together.
+_FIRST, _SINGLES, _TOGETHER = 6, 16, 4
+# How near the best a smaller change must come: a share of what the best has learned.
+_NEAR = 0.01
 
 
 @dataclass
@@ -32,21 +35,41 @@ class Treatment:
     changes: list[Change] = field(default_factory=list)
 
     def screen(self) -> Change | None:
-        """The smallest change that comes near the best; None where nothing beats the untouched recipe."""
+        """The smallest change that comes near the best; None where nothing beats the untouched recipe.
+
+        First what the findings ask for; more only where that stays behind the reference.
+        """
         recipe, data = self.ledger.recipe, self.ledger.data
-        singles = prescribed(self.checkup, recipe, data, _SINGLES)
-        first = [Change.of(recipe, [remedy], "remedy") for remedy in singles]
-        if not first:
+        singles = [Change.of(recipe, [each], "remedy") for each in prescribed(self.checkup, recipe, data, _SINGLES)]
+        if not singles:
             return None
-        together = list(self._together(singles)) if self.thorough else self._each_finding(singles)
-        self._try([Change((), recipe, "control"), *first, *together])
-        self._try(list(self._best_together(first)))
+        control = Change((), recipe, "control")
+        known = [Change((), remedies.overhaul(recipe, data), "reference")] if self.thorough else []
+        self._try([control, *known, *self._of_findings(singles), *singles[:_FIRST]])
+        if self.thorough and not self._enough():
+            self._try([*singles[_FIRST:], *self._all_known_good()])
+            self._try(list(self._best_together(singles)))
         best = self._smallest()
         return None if best is None else self._without_the_needless(best)
 
+    def _enough(self) -> bool:
+        """Whether a change comes near the reference."""
+        return max(map(self.mean, self._chosen), default=-math.inf) >= self._wanted
+
+    @property
+    def _chosen(self) -> list[Change]:
+        """Changes tried on purpose."""
+        return [change for change in self.changes if change.kind in ("remedy", "combination")]
+
+    @property
+    def _wanted(self) -> float:
+        """What a change must reach: the best that was seen, less what does not matter."""
+        best = max(self.mean(change) for change in self.changes if change.kind != "random")
+        return best - self._slack(best)
+
     def compare(self, seed: int) -> Change | None:
         """The best of as many random single changes as were tried on purpose."""
-        count = sum(change.kind in ("remedy", "combination") for change in self.changes)
+        count = len(self._chosen)
         drawn = at_random(self.ledger.recipe, self.ledger.data, count, seed)
         changes = [Change.of(self.ledger.recipe, [remedy], "random") for remedy in drawn]
         self.ledger.train([change.recipe for change in changes], self.seeds)
@@ -64,23 +87,21 @@ class Treatment:
         self.ledger.train([change.recipe for change in new], self.seeds)
         self.changes += [change for change in new if self.ledger.has(change.recipe, self.seeds)]
 
-    def _each_finding(self, singles: list[Remedy]) -> list[Change]:
+    def _of_findings(self, singles: Sequence[Change]) -> list[Change]:
         """The first remedies of the first findings: of two, of three, ... of them together."""
-        heads = list({found[0].family: found[0] for found in in_order_of(self.checkup, singles)}.values())
+        tried = [change.remedies[0] for change in singles]
+        heads = list({found[0].family: found[0] for found in in_order_of(self.checkup, tried)}.values())
         counts = range(2, min(len(heads), _TOGETHER) + 1)
         return [Change.of(self.ledger.recipe, heads[:count], "combination") for count in counts]
 
-    def _together(self, singles: list[Remedy]) -> Iterator[Change]:
-        """Those, and all that is known good, from the outputs to the number of epochs."""
-        yield from self._each_finding(singles)
+    def _all_known_good(self) -> Iterator[Change]:
+        """All that is known good, from the outputs to the number of epochs."""
         recipe, chosen = self.ledger.recipe, []
         for name in OVERHAUL:
             for remedy in remedies.of(recipe, self.ledger.data, [name])[:1]:
                 chosen.append(remedy)
                 recipe = remedy(recipe)
         yield Change.of(self.ledger.recipe, chosen, "combination")
-        for last in ("epochs", "batch_size"):
-            yield Change.of(self.ledger.recipe, [each for each in chosen if each.family != last], "combination")
 
     def _best_together(self, first: Sequence[Change]) -> Iterator[Change]:
         """The best remedy of each kind, two, three, ... of those that helped most."""
@@ -93,33 +114,32 @@ class Treatment:
             yield Change.of(self.ledger.recipe, chosen[:count], "combination")
 
     def _smallest(self) -> Change | None:
-        tried = [change for change in self.changes if change.kind in ("remedy", "combination")]
-        if not tried:
+        """The smallest change near the best; of equally small ones that which was thought of first."""
+        wanted, control = self._wanted, self.mean(self.changes[0])
+        best = max(map(self.mean, self._chosen), default=-math.inf)
+        if best <= control:
             return None
-        best = max(map(self.mean, tried))
-        if best <= self.mean(self.changes[0]):
-            return None
-        near = [change for change in tried if self.mean(change) >= best - self.tolerance(best)]
-        return min(near, key=lambda change: (len(change), -self.mean(change)))
+        near = [change for change in self._chosen if self.mean(change) >= min(wanted, best - self._slack(best))]
+        return min(near, key=len)
 
-    def tolerance(self, best: float) -> float:
-        """How far below the best a smaller change may stay."""
+    def _slack(self, best: float) -> float:
         return _NEAR * max(best - self.ledger.chance, 0.0)
 
     def _without_the_needless(self, best: Change) -> Change:
-        """What is left of a change when all is undone that it does not need."""
-        if len(best) < 2:
-            return best
-        wanted = self.mean(best) - self.tolerance(self.mean(best))
-        lesser = {remedy: self._less(best, [remedy]) for remedy in best.remedies}
-        self._try(list(lesser.values()))
-        needless = [remedy for remedy, change in lesser.items() if self.mean(change) >= wanted]
-        needless.sort(key=lambda remedy: -self.mean(lesser[remedy]))
-        fewer = [self._less(best, needless[: count + 1]) for count in range(len(needless))]
-        fewer = [change for change in fewer if len(change)]
-        self._try(fewer)
-        enough = [best, *(change for change in fewer if self.mean(change) >= wanted)]
-        return min(enough, key=lambda change: (len(change), -self.mean(change)))
+        """What is left of a change when all is undone that it does not need, until nothing more can be."""
+        wanted = self.mean(best) - self._slack(self.mean(best))
+        while len(best) > 1:
+            lesser = {remedy: self._less(best, [remedy]) for remedy in best.remedies}
+            self._try(list(lesser.values()))
+            needless = [remedy for remedy, change in lesser.items() if self.mean(change) >= wanted]
+            needless.sort(key=lambda remedy: -self.mean(lesser[remedy]))
+            fewer = [self._less(best, needless[: count + 1]) for count in range(1, min(len(needless), len(best) - 1))]
+            self._try(fewer)
+            enough = [change for change in (*lesser.values(), *fewer) if self.mean(change) >= wanted]
+            if not enough:
+                break
+            best = min(enough, key=lambda change: (len(change), -self.mean(change)))
+        return best
 
     def _less(self, change: Change, without: Sequence[Remedy]) -> Change:
         kept = [remedy for remedy in change.remedies if remedy not in without]

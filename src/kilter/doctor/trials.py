@@ -25,7 +25,8 @@ class Change:
     Attributes:
         remedies: applied in order; none for the untouched recipe.
         recipe: what comes of it.
-        kind: ``"control"``, ``"remedy"``, ``"combination"`` or ``"random"``.
+        kind: ``"control"``, ``"reference"`` (all that is known good at once), ``"remedy"``, ``"combination"`` or
+            ``"random"``.
     """
 
     remedies: tuple[Remedy, ...]
@@ -46,7 +47,9 @@ class Change:
     @property
     def name(self) -> str:
         """Names of its remedies."""
-        return " + ".join(remedy.name for remedy in self.remedies) or "as it is"
+        return " + ".join(remedy.name for remedy in self.remedies) or (
+            "as it is" if self.kind == "control" else self.kind
+        )
 
     def __len__(self) -> int:
         return len(self.remedies)

@@ -37,7 +37,9 @@ def shortfall(course: Course, reference: Course, *, last: bool = False) -> float
 
 def failed(course: Course, reference: Course) -> int:
     """Number of seeds that ended far below the reference, though others may not have."""
-    return int((float(np.median(reference.gains)) - course.gains > max(_FAILED * learned(reference), floor(reference))).sum())
+    return int(
+        (float(np.median(reference.gains)) - course.gains > max(_FAILED * learned(reference), floor(reference))).sum()
+    )
 
 
 def unwell(chart: Chart) -> bool | None:

@@ -74,6 +74,7 @@ class Symptom(Enum):
     SYMMETRIC_UNITS = "units begin with equal weights and stay alike"
     LINEAR_STACK = "layers follow each other without anything non-linear between them"
     DIVERGED = "the loss or a weight became infinite or not a number"
+    FIRST_STEPS = "the loss has exploded within the first updates"
     RATE_TOO_HIGH = "the updates are too large: the loss jumps or grows"
     RATE_TOO_LOW = "the updates are too small: the loss is still falling when training ends"
     BADLY_SCALED_INPUT = "the inputs are far from the scale that networks expect"

@@ -131,7 +131,7 @@ class Storage:
         for path, array in arrays.items():
             kind, _, own = path.partition("/")
             found[kind][own] = array
-        return Paused(**found)
+        return Paused(found["leaves"], found["lines"])
 
     def write(self, study: Study, trials: int) -> None:
         """Write the study's state."""

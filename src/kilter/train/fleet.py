@@ -11,7 +11,6 @@ import numpy as np
 from kilter.core import trees
 from kilter.core.programs import compiled
 from kilter.data.dataset import Dataset
-from kilter.optim.optimizer import spanning
 from kilter.train import batches, carried, pace
 from kilter.train.epoch import Member, Rows
 from kilter.train.grouping import COMPILE
@@ -21,7 +20,6 @@ from kilter.train.layout import Layout, shrunk
 from kilter.train.mold import Mold
 from kilter.train.order import orders
 from kilter.train.outcome import Outcome
-from kilter.train.parts import parts_of
 from kilter.train.paused import Paused
 from kilter.train.placing import mesh_of, shares, to_all, to_shares
 from kilter.train.predict import Told
@@ -35,6 +33,7 @@ from kilter.train.stack import Stack
 from kilter.train.starting import check_start, from_run
 from kilter.train.step import Batch
 from kilter.train.task import Task
+from kilter.train.watching import Watcher
 
 # Row numbers of at most this many examples are sent to the device at once; enough to make its calls rare.
 _ORDERED = 1 << 20
@@ -55,6 +54,7 @@ class Fleet:
     layout: Layout
     load: Load
     judged: dict[str, Batch]
+    watcher: Watcher
     mold: Mold | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     stacks: list[Stack] = field(default_factory=list)
@@ -66,22 +66,11 @@ class Fleet:
     @classmethod
     def launch(cls, task: Task, layout: Layout, load: Load, mold: Mold | None = None) -> "Fleet":
         """Stack the numbers of the recipes and load the rows, to be trained in stacks of this layout."""
-        recipes, seeds = [recipe for recipe, _ in task.members], [seed for _, seed in task.members]
-        cast = recipes if mold is None else [mold.cast(recipe) for recipe in recipes]
+        recipe, mesh = task.members[0][0], mesh_of(layout.devices)
         if task.start is not None:
-            check_start(task.start, recipes[0], task.data)
-        rows = len(task.data.train)
-        spans = [spanning(each.optimizer, each.epochs * batches.updates(each, rows)) for each in cast]
-        mixed = mold is not None and mold.mixed
-        roster = Roster(
-            trees.stack([parts_of(each, task.data, span) for each, span in zip(cast, spans, strict=True)]),
-            np.array(seeds, np.uint32),
-            np.array([list(dict.fromkeys(seeds)).index(seed) for seed in seeds], np.int32),
-            np.array([task.last(recipe) for recipe in recipes], np.int32),
-            np.array([batches.batch_of(recipe, rows) for recipe in recipes], np.int32) if mixed else None,
-        )
-        scaling, on_device, judged = load(recipes[0], mesh_of(layout.devices))
-        return cls(task, roster, on_device, scaling, layout, load, judged, mold)
+            check_start(task.start, recipe, task.data)
+        scaling, on_device, judged = load(recipe, mesh)
+        return cls(task, Roster.of(task, mold), on_device, scaling, layout, load, judged, Watcher(task), mold)
 
     def compile(self) -> "Fleet":
         """Make the programs ready; nothing is drawn or trained, so that this can be done beside another fleet."""
@@ -98,6 +87,7 @@ class Fleet:
             jobs = [] if self.task.paused else [pool.submit(compiled, drawing)]
             jobs.append(pool.submit(compiled, run_epochs.lower(*self._arguments(stack, 0, 0))))
             jobs.append(pool.submit(compiled, judge.lower(*stack.judging(self.judged, bool(self.data.classes)))))
+            jobs += [pool.submit(compiled, lowered) for lowered in self.watcher.lowered(stack, self.rows.train)]
             for job in jobs:
                 job.result()
         self.seconds["compile"] = time.perf_counter() - began
@@ -122,23 +112,23 @@ class Fleet:
         """All members as they are, to go on later; after `run`."""
         lines = {name: column[:, : self.most] for name, column in self.history.items()}
         return [
-            Paused.of(self._onward(index), {name: column[index].copy() for name, column in lines.items()})
+            Paused.of(
+                self._onward(index),
+                {name: column[index].copy() for name, column in lines.items()},
+                self.watcher.trace(index),
+            )
             for index in range(self.size)
         ]
 
     def _onward(self, index: int) -> Member:
         """A member as it goes on, where all that ended it is the epoch at which the task pauses."""
         member = self._own(index)
-        return member._replace(outcome=np.int32(0)) if self._pauses(index, member) else member
+        return member._replace(outcome=np.int32(0)) if self.task.pauses(index, member.outcome) else member
 
     def _own(self, index: int) -> Member:
         """A member that has ended, out of the mold."""
         member, recipe = self.ended[index], self.task.members[index][0]
         return member if self.mold is None else carried.out(self.mold, member, recipe)
-
-    def _pauses(self, index: int, member: Member) -> bool:
-        recipe, _ = self.task.members[index]
-        return int(member.outcome) == Outcome.FINISHED.code and self.task.last(recipe) < recipe.epochs
 
     def _remember_past(self, like: Member) -> None:
         """What paused members bring along, of which a stack would look ``like`` this."""
@@ -178,10 +168,12 @@ class Fleet:
         """Run epochs, a chunk at a time, every stack in turn, until all members have ended."""
         done, chunk, first = self.task.first, 1, self.stacks[0]
         self._record(first, first.advance(*self._chunk(first.mesh, done, 0))[0], done)  # names the columns
+        self.watcher.look(self.stacks, self.rows.train, done, self.history["lr"], self._draw)
         self._regroup(0.0, 0)
         while self.stacks:
             began = time.perf_counter()
-            shared = self._chunk(self.stacks[0].mesh, done, min(chunk, self.longest, self.most - done))
+            count = min(chunk, self.longest, self.watcher.next(self.stacks, done, self.most) - done)
+            shared = self._chunk(self.stacks[0].mesh, done, count)
             made = 1
             for stack in self.stacks:
                 if stop.asked:
@@ -194,6 +186,7 @@ class Fleet:
             seconds = (time.perf_counter() - began) / made
             chunk = max(1, int(_LOOK / seconds))
             line.advance(done, {name: column[:, done - 1 : done].T for name, column in self.history.items()})
+            self.watcher.look(self.stacks, self.rows.train, done, self.history["lr"], self._draw)
             self._regroup(seconds, self.most - done)
         return Outcome.FINISHED
 
@@ -239,6 +232,7 @@ class Fleet:
     def _read(self, stack: Stack) -> None:
         told = judge(*stack.judging(self.judged, bool(self.data.classes)))
         members, told = jax.device_get((stack.members, told))
+        self.watcher.leave(stack)
         for slot, index in enumerate(map(int, stack.indices)):
             self.ended[index] = trees.take(members, slot)
             self.told[index] = trees.take(told, slot)
@@ -290,11 +284,12 @@ class Fleet:
         member = self._own(index)
         recipe, seed = self.task.members[index]
         history = {name: column[index, : lasted[index]].copy() for name, column in self.history.items()}
-        paused = ended is Outcome.FINISHED and self._pauses(index, member)
+        paused = ended is Outcome.FINISHED and self.task.pauses(index, member.outcome)
         outcome = Outcome.PAUSED if paused else Outcome.of(int(member.outcome), ended)
         share = float(lasted[index] / max(1, lasted.sum()))
         seconds = self.seconds | {"member": self.seconds["train"] * share}
         told = {id(part): self.told[index][name] for name, part in self.data.parts.items()}
         return Run.of(
-            recipe, seed, self.data, self.scaling, member, history, outcome, seconds, lambda part: told[id(part)]
-        )
+            recipe, seed, self.data, self.scaling, member, history, outcome, seconds, lambda part: told[id(part)],
+            self.watcher.trace(index),
+        )  # fmt: skip

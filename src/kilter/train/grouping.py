@@ -30,15 +30,18 @@ Members = Sequence[tuple[Recipe, int]]
 Groups = list[tuple[list[int], Mold | None]]
 
 
-def grouped(members: Members, data: Dataset, weight: float = 1.0) -> Groups:
+def grouped(members: Members, data: Dataset, weight: float = 1.0, *, cast: bool = True) -> Groups:
     """Members by the program that they train in.
 
     Args:
         members: that are to train.
         data: that they train on.
         weight: members like each of them that are to train besides, itself counted.
+        cast: whether structures may share a mold.
     """
     alike = by(range(len(members)), lambda index: structure(members[index][0]))
+    if not cast:
+        return [(group, None) for group in alike.values()]
     patterns = by(alike.values(), lambda group: pattern.pattern(members[group[0]][0], data))
     found: Groups = []
     for common, groups in patterns.items():

@@ -17,10 +17,18 @@ from kilter.train.rows import loader
 from kilter.train.run import Run
 from kilter.train.runs import Runs
 from kilter.train.task import Task
+from kilter.train.watching import check_watch
+from kilter.vitals.watch import Watch, watch_of
 
 
 def train(
-    recipe: Recipe, data: Dataset, *, seed: int = 0, start: Run | None = None, progress: bool | None = None
+    recipe: Recipe,
+    data: Dataset,
+    *,
+    seed: int = 0,
+    start: Run | None = None,
+    watch: Watch | str | None = None,
+    progress: bool | None = None,
 ) -> Run:
     """Train one network.
 
@@ -32,6 +40,8 @@ def train(
         seed: of the initial weights, the order of the rows and dropout.
         start: a run whose weights to go on from, rather than fresh ones, on the scale that its inputs and targets had;
             the optimizer begins anew.
+        watch: what is measured of layers, gradients and weights on the way, for ``run.vitals``: a `kl.Watch`, or
+            ``"default"``. The weights are those of a training that is not watched, bit for bit.
         progress: show a progress line; left open, if standard error is a terminal.
 
     Raises:
@@ -45,7 +55,7 @@ def train(
     >>> run.score > 0.9
     True
     """
-    return train_fleet([recipe], data, seeds=[seed], start=start, progress=progress)[0]
+    return train_fleet([recipe], data, seeds=[seed], start=start, watch=watch, progress=progress)[0]
 
 
 def train_fleet(
@@ -55,6 +65,7 @@ def train_fleet(
     seeds: Sequence[int] = (0,),
     start: Run | None = None,
     bootstrap: bool = False,
+    watch: Watch | str | None = None,
     progress: bool | None = None,
 ) -> Runs:
     """Train every recipe with every seed; recipes of one structure, or cast in one mold, share one compiled program.
@@ -70,6 +81,8 @@ def train_fleet(
         start: a run whose weights all go on from, rather than fresh ones.
         bootstrap: train each seed on its own sample of the training rows, as many, drawn with replacement from the seed
             alone (bagging: Breiman 1996). Preprocessing and the metrics of the training part still see all rows.
+        watch: what is measured of each network on the way; members that are watched share a program where their
+            structures are the same, and are not cast in molds.
         progress: show a progress line; left open, if standard error is a terminal.
 
     Returns:
@@ -79,9 +92,12 @@ def train_fleet(
         raise InputError(f"at least one recipe and one seed are needed, got {len(recipes)} and {len(seeds)}")
     seeds = tuple(map(check_seed, seeds))
     check_all(recipes, data)
+    watch = watch_of(watch)
+    if watch is not None:
+        check_watch(watch, recipes, data)
     if bootstrap:
         data = replace(data, title=f"{data.title}, bootstrap sample")
-    task = Task([(recipe, seed) for recipe in recipes for seed in seeds], data, start, bootstrap)
+    task = Task([(recipe, seed) for recipe in recipes for seed in seeds], data, start, bootstrap, watch=watch)
     runs: dict[int, Run] = {}
     with interruptible() as stop:
         for indices, fleet in fleets(task):
@@ -95,7 +111,8 @@ def fleets(task: Task) -> Iterator[tuple[Sequence[int], Fleet]]:
     While one runs the programs of the next are compiled, as many beside each other as there are cores: XLA leaves other
     threads alone while it works. Members that memory cannot hold at once follow in a fleet of their own.
     """
-    load, groups = loader(task.data, task.start), plan_of(task.members, task.data, task.foresight).groups
+    load = loader(task.data, task.start)
+    groups = plan_of(task.members, task.data, task.foresight, cast=task.watch is None).groups
 
     def launch(group: Group, indices: Sequence[int]) -> Fleet:
         return Fleet.launch(task.take(indices), group.layout, load, group.mold)

@@ -24,7 +24,8 @@ def orders(
 
     An epoch's permutation depends on its seed and number alone, so a resumed run sees the same order. Where the rows do
     not fill the shape, which holds at least all, the first rows of the permutation follow again; these are padding. With
-    ``bootstrap`` every seed goes through its own sample of the rows, in the same order; without ``shuffle`` that of the data.
+    ``bootstrap`` every seed goes through its own sample of the rows, in the same order; without ``shuffle`` in that of the
+    data.
     """
     length = math.prod(shape)
     samples = {seed: sample(seed, rows) for seed in seeds} if bootstrap else {}

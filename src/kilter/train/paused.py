@@ -8,6 +8,7 @@ import numpy as np
 
 from kilter.core import trees
 from kilter.train.epoch import Member
+from kilter.vitals.trace import Trace
 
 Array = np.ndarray[Any, Any]
 
@@ -19,15 +20,17 @@ class Paused:
     Attributes:
         leaves: of its `Member`, by path.
         lines: of its history, one number an epoch; NaN for epochs after it had ended.
+        vitals: what was measured of it so far; None where it was not watched.
     """
 
     leaves: dict[str, Array]
     lines: dict[str, Array]
+    vitals: Trace | None = None
 
     @classmethod
-    def of(cls, member: Member, lines: dict[str, Array]) -> "Paused":
-        """Keep a member on the host, with the lines of all epochs so far."""
-        return cls({name: np.array(leaf) for name, leaf in trees.named(member).items()}, lines)
+    def of(cls, member: Member, lines: dict[str, Array], vitals: Trace | None = None) -> "Paused":
+        """Keep a member on the host, with the lines and vitals of all epochs so far."""
+        return cls({name: np.array(leaf) for name, leaf in trees.named(member).items()}, lines, vitals)
 
     @property
     def epochs(self) -> int:

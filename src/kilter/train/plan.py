@@ -128,11 +128,20 @@ def plan(recipes: Sequence[Recipe], data: Dataset, *, seeds: Sequence[int] = (0,
     return plan_of([(recipe, check_seed(seed)) for recipe in recipes for seed in seeds], data)
 
 
-def plan_of(members: Sequence[tuple[Recipe, int]], data: Dataset, foresight: Foresight | None = None) -> Plan:
-    """The plan for members that have been checked; with foresight, in programs that later members find compiled."""
+def plan_of(
+    members: Sequence[tuple[Recipe, int]], data: Dataset, foresight: Foresight | None = None, *, cast: bool = True
+) -> Plan:
+    """The plan for members that have been checked.
+
+    Args:
+        members: that train.
+        data: shared by all.
+        foresight: whose programs they train in, which later members find compiled.
+        cast: whether without foresight structures may share a mold.
+    """
     free, steady = free_memory(), foresight is not None
     found: list[Group] = []
-    for indices, mold in grouped(members, data) if foresight is None else foresight.grouped(members):
+    for indices, mold in grouped(members, data, cast=cast) if foresight is None else foresight.grouped(members):
         try:
             found.append(_group(indices, mold, members, data, free, steady))
         except InputError:  # padded they are too large

@@ -30,6 +30,7 @@ from kilter.train.predict import Told, predictions
 from kilter.train.prediction import Prediction
 from kilter.train.recipe import Recipe
 from kilter.train.rows import Scaling
+from kilter.vitals.trace import Trace
 
 Array = np.ndarray[Any, Any]
 
@@ -53,6 +54,7 @@ class Run:
         seconds: that its fleet spent on compiling (``"compile"``) and on training (``"train"``), and its own share of the
             latter (``"member"``).
         params: weights; ``state``: moving averages and the like.
+        vitals: what was measured of layers, gradients and weights on the way, where it was watched; else None.
     """
 
     recipe: Recipe
@@ -73,6 +75,7 @@ class Run:
     shape: tuple[int, ...]
     names: tuple[str, ...] = ()
     title: str = ""
+    vitals: Trace | None = None
 
     @classmethod
     def of(
@@ -86,6 +89,7 @@ class Run:
         outcome: Outcome,
         seconds: dict[str, float],
         told: Callable[[Part], Told] | None = None,
+        vitals: Trace | None = None,
     ) -> "Run":
         """Make a run of a member that has ended; ``told`` is what it says of the rows of a part, where that is known."""
         judged = member.best is not None and int(member.best_epoch) >= 0
@@ -100,7 +104,7 @@ class Run:
         kept = int(member.best_epoch) + 1 if judged else len(history["loss"])
         return cls(
             recipe, seed, metric, float("nan"), {}, history, outcome, kept, seconds, params, state,
-            *scaling, data.target, data.door, data.shape, data.names, data.title,
+            *scaling, data.target, data.door, data.shape, data.names, data.title, vitals,
         ).measured(data, told)  # fmt: skip
 
     def measured(self, data: Dataset, told: Callable[[Part], Told] | None = None) -> "Run":

@@ -26,12 +26,14 @@ class Stack:
         roster: of all slots.
         members: of all slots, on the devices.
         mesh: the devices.
+        start: parameters of all slots before their first epoch, where they are watched.
     """
 
     indices: Array
     roster: Roster
     members: Member
     mesh: Mesh | None
+    start: Any = None
 
     @classmethod
     def of(cls, indices: Any, roster: Roster, members: Any, size: int, mesh: Mesh | None) -> "Stack":

@@ -24,9 +24,11 @@ from kilter.train.outcome import Outcome
 from kilter.train.recipe import Recipe
 from kilter.train.rows import Scaling
 from kilter.train.run import Run
+from kilter.vitals.trace import Trace
 
 VERSION = 1
 _RECIPE, _RUN, _WEIGHTS, _HISTORY = "recipe.json", "run.json", "weights.safetensors", "history.csv"
+_VITALS = "vitals"
 _PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".joblib", ".npy")
 
 
@@ -38,6 +40,8 @@ def save(run: Run, folder: Path) -> Path:
         files.write(fresh / _RUN, json.dumps(without_nan(_facts(run)), indent=2, allow_nan=False).encode())
         files.write(fresh / _WEIGHTS, _tensors(run))
         files.write(fresh / _HISTORY, _table(run.history).encode())
+        if run.vitals is not None:
+            run.vitals.save(fresh / _VITALS)
 
     files.write_folder(folder, fill, _is_run)
     return folder
@@ -67,7 +71,8 @@ def load(folder: str | Path) -> Run:
         facts = parsed(folder, _RUN, "a run", VERSION)
         recipe = Recipe.from_json(files.read(folder / _RECIPE).decode())
         params, state = _weights(folder, recipe, tuple(facts["shape"]))
-        return _run(facts, recipe, params, state, _history(folder))
+        vitals = Trace.load(folder / _VITALS) if (folder / _VITALS).exists() else None
+        return _run(facts, recipe, params, state, _history(folder), vitals)
     except FileError:
         raise
     except InputError as error:
@@ -136,7 +141,9 @@ def parsed(folder: Path, name: str, kind: str, version: int) -> dict[str, Any]:
     return facts
 
 
-def _run(facts: dict[str, Any], recipe: Recipe, params: Any, state: Any, history: dict[str, Any]) -> Run:
+def _run(
+    facts: dict[str, Any], recipe: Recipe, params: Any, state: Any, history: dict[str, Any], vitals: Trace | None
+) -> Run:
     target = facts["target"]
     return Run(
         recipe=recipe,
@@ -157,6 +164,7 @@ def _run(facts: dict[str, Any], recipe: Recipe, params: Any, state: Any, history
         shape=tuple(facts["shape"]),
         names=tuple(facts["names"]),
         title=facts["title"],
+        vitals=vitals,
     )
 
 

@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from kilter.data.dataset import Dataset
 from kilter.train.foresight import Foresight
+from kilter.train.outcome import Outcome
 from kilter.train.paused import Paused
 from kilter.train.recipe import Recipe
 from kilter.train.run import Run
+from kilter.vitals.watch import Watch
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,7 @@ class Task:
         until: the epoch after which members pause; None: they go on to their last.
         paused: the members as they were, all paused after the same epoch, to go on from there; empty: they begin.
         foresight: programs that were chosen before; None: they are chosen for these members alone.
+        watch: what is measured while they train; None: nothing.
     """
 
     members: Sequence[tuple[Recipe, int]]
@@ -31,6 +35,7 @@ class Task:
     until: int | None = None
     paused: Sequence[Paused] = ()
     foresight: Foresight | None = None
+    watch: Watch | None = None
 
     def take(self, indices: Sequence[int]) -> "Task":
         """The same for some of the members."""
@@ -45,3 +50,8 @@ class Task:
     def last(self, recipe: Recipe) -> int:
         """The epoch after which a member ends or pauses."""
         return recipe.epochs if self.until is None else min(self.until, recipe.epochs)
+
+    def pauses(self, index: int, outcome: Any) -> bool:
+        """Whether a member that ended with this code of an outcome is to be trained on."""
+        recipe, _ = self.members[index]
+        return int(outcome) == Outcome.FINISHED.code and self.last(recipe) < recipe.epochs

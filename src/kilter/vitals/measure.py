@@ -9,6 +9,7 @@ from kilter.losses import Loss, Penalty
 from kilter.nn.layer import Layer, Params, State
 from kilter.optim.objective import Objective
 from kilter.optim.optimizer import Optimizer
+from kilter.vitals.objective import mean, objective
 from kilter.vitals.signal import Signal, rms, summary
 from kilter.vitals.taps import blank, sites, tapped
 
@@ -64,6 +65,7 @@ def measure(
     *,
     weights: Any = None,
     key: jax.Array | None = None,
+    draws: bool = True,
     penalty: Penalty | None = None,
     optimizer: Optimizer | None = None,
     moments: Any = None,
@@ -85,6 +87,8 @@ def measure(
         y: their targets.
         weights: of the rows, 1 on average; left open, all count the same.
         key: for layers that draw or follow the batch, as in training; left open, they run as at inference.
+        draws: whether with a key layers draw. Without, batch norms see the rows as in training, but dropout is off, so
+            that what is measured now and later differs by the weights alone. Static.
         penalty: on the weights.
         optimizer: whose next update is looked at.
         moments: its state; needed with it.
@@ -100,23 +104,19 @@ def measure(
     >>> found.signals.backward.shape, found.weights.gradient.shape
     ((3,), (4,))
     """
-    found = sites(net, params, state, x, key)
+    found = sites(net, params, state, x)
 
-    def mean(outputs: Any) -> Any:
-        losses = loss(outputs, y)
-        return (losses if weights is None else losses * weights).sum() / len(x)
-
-    def total(params: Params, added: Any) -> Any:
-        outputs, held = tapped(net, params, state, x, key, found, added)
-        plain = mean(outputs)
+    def total(params: Params, added: Any) -> tuple[Any, tuple[Any, Any, Any]]:
+        outputs, held = tapped(net, params, state, x, key, draws, found, added)
+        plain = mean(loss, outputs, y, weights)
         extra = jnp.zeros(()) if penalty is None else penalty(params)
         return plain + extra, (plain, extra, held)
 
     (_, (plain, extra, held)), (grads, back) = jax.value_and_grad(total, (0, 1), has_aux=True)(params, blank(found))
     new = None
     if optimizer is not None:
-        objective = Objective(lambda params: net.apply(params, state, x, key=key), mean, penalty)
-        new = _updated(optimizer, objective, params, moments, grads, step)
+        value = objective(net, loss, state, x, y, weights, key, draws=draws, penalty=penalty)
+        new = _updated(optimizer, value, params, moments, grads, step)
     signals = [
         summary(y, gradient=None if gradient is None else len(y) * gradient, layer=site.layer, x=x)
         for site, (x, y), gradient in zip(found, held, back, strict=True)
@@ -125,13 +125,11 @@ def measure(
     return Vitals(stacked, _weights(params, grads, new, start), Whole(plain, _norm(grads), extra))
 
 
-def _updated(
-    optimizer: Optimizer, objective: Objective, params: Params, moments: Any, grads: Params, step: Any
-) -> Params:
+def _updated(optimizer: Optimizer, value: Objective, params: Params, moments: Any, grads: Params, step: Any) -> Params:
     """Parameters after the update that the optimizer would make now."""
     if optimizer.needs == "gradient":
         return optimizer.update(grads, moments, params, step)[0]
-    return optimizer.minimize(objective, params, moments, step)[0]
+    return optimizer.minimize(value, params, moments, step)[0]
 
 
 def _weights(params: Params, grads: Params, new: Params | None, start: Params | None) -> Weights:

@@ -62,21 +62,21 @@ def places(net: Layer, params: Params, state: State, shape: Shape) -> Places:
     >>> found.weights
     ('layers[0].bias', 'layers[0].kernel', 'layers[2].body.bias', 'layers[2].body.kernel')
     """
-    found = sites(net, params, state, jax.ShapeDtypeStruct((2, *shape), np.float32), None)
+    found = sites(net, params, state, jax.ShapeDtypeStruct((2, *shape), np.float32))
     signals, kinds = tuple(site.place for site in found), tuple(site.layer for site in found)
     return Places(signals, kinds, names(net, params, state, shape))
 
 
-def sites(net: Layer, params: Params, state: State, x: Any, key: jax.Array | None) -> list[Site]:
+def sites(net: Layer, params: Params, state: State, x: Any) -> list[Site]:
     """The taps that rows ``x`` pass, in order; nothing is run."""
     found: list[Site] = []
 
     def seen(layer: Layer, params: Params, state: State, x: Any, key: Any, place: str) -> Any:
-        y, state = layer.apply(params, state, x, key=key)
+        y, state = layer.apply(params, state, x)
         found.append(Site(place, layer, jax.ShapeDtypeStruct(y.shape, y.dtype)))
         return params, state, y
 
-    jax.eval_shape(lambda *given: net.visit(seen, *given[:3], key=given[3])[2], params, state, x, key)
+    jax.eval_shape(lambda *given: net.visit(seen, *given)[2], params, state, x)
     return found
 
 
@@ -109,7 +109,14 @@ def blank(found: list[Site]) -> list[jax.Array | None]:
 
 
 def tapped(
-    net: Layer, params: Params, state: State, x: Any, key: jax.Array | None, found: list[Site], added: list[Any]
+    net: Layer,
+    params: Params,
+    state: State,
+    x: Any,
+    key: jax.Array | None,
+    draws: bool,
+    found: list[Site],
+    added: list[Any],
 ) -> tuple[Any, list[tuple[Any, Any]]]:
     """Run a network with something added behind its layers.
 
@@ -119,6 +126,7 @@ def tapped(
         state: its state.
         x: rows.
         key: as for `Layer.apply`.
+        draws: as for `through`.
         found: its taps.
         added: what is added behind them; as of `blank`.
 
@@ -128,7 +136,7 @@ def tapped(
     held: list[tuple[Any, Any]] = []
 
     def tap(layer: Layer, params: Params, state: State, x: Any, key: Any, place: str) -> Any:
-        y, state = layer.apply(params, state, x, key=key)
+        y, state = layer.apply(params, state, x, key=_given(layer, key, draws))
         index = len(held)
         if added[index] is not None:
             y = y + added[index]
@@ -136,3 +144,20 @@ def tapped(
         return params, state, y
 
     return net.visit(tap, params, state, x, key=key)[2], held
+
+
+def through(
+    net: Layer, params: Params, state: State, x: Any, key: jax.Array | None, draws: bool = True
+) -> tuple[Any, State]:
+    """Outputs and new state of a network; without ``draws`` a key makes layers follow the batch, but none draw."""
+
+    def apply(layer: Layer, params: Params, state: State, x: Any, key: Any, place: str) -> Any:
+        y, state = layer.apply(params, state, x, key=_given(layer, key, draws))
+        return params, state, y
+
+    _, state, y = net.visit(apply, params, state, x, key=key)
+    return y, state
+
+
+def _given(layer: Layer, key: jax.Array | None, draws: bool) -> jax.Array | None:
+    return key if draws or (layer.adapts and not layer.draws) else None

@@ -22,7 +22,7 @@ def class_weights(recipe: Recipe, data: Dataset) -> Iterator[Remedy]:
             "class_weights:balanced",
             f"Weigh classes by one over their number of rows, which goes from {counts.min()} to {counts.max()}: else the "
             "loss is least where rare classes are ignored (King and Zeng 2001).",
-            "nn.CrossEntropyLoss(weight=rows / (classes * counts))",
+            "nn.CrossEntropyLoss(weight=rows / (classes * counts)), or nn.BCEWithLogitsLoss(pos_weight=no / yes)",
             partial(balanced, data=data),
         )
 

@@ -24,7 +24,7 @@ def decay(recipe: Recipe, data: Dataset) -> Iterator[Remedy]:
     if undecayed(recipe) != recipe:
         yield Remedy(
             "decay:none",
-            "Take out what pulls the weights towards zero, as it outweighs the loss (Goodfellow et al. 2016, section 7.1).",
+            "Take out what pulls the weights towards zero and may outweigh the loss (Goodfellow et al. 2016, section 7.1).",
             "weight_decay=0",
             undecayed,
         )

@@ -100,7 +100,9 @@ def capped_dropout(net: Layer, *, factor: float = 1.0, most: float = 1.0) -> Lay
 
 
 def _dropping(recipe: Recipe) -> Recipe:
-    """The recipe with dropout behind the hidden activations that have none behind them."""
+    """The recipe with dropout behind hidden activations that have none; a search along the loss wants no noise in it."""
+    if recipe.optimizer.needs == "objective":
+        return recipe
     parts = apart(recipe.net)
     cut = [block for own in (parts.main, *parts.branches) for block in blocks(own) if block[0].mixing]
     edits: dict[str, tuple[Layer, ...]] = {}

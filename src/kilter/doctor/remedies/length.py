@@ -12,6 +12,7 @@ from kilter.train.stopping import EarlyStopping
 _LEAST, _USUAL = 16, 32
 _SMALLER = "more updates an epoch, and noise that helps to generalize (Keskar et al. 2017)"
 _LARGER = "gradients with less noise (Bottou et al. 2018, section 4)"
+_ALL = "a search along the loss needs one that stays the same (Nocedal and Wright 2006, section 7.2)"
 
 
 def epochs(recipe: Recipe, data: Dataset) -> Iterator[Remedy]:
@@ -20,7 +21,7 @@ def epochs(recipe: Recipe, data: Dataset) -> Iterator[Remedy]:
         count = factor * recipe.epochs
         yield Remedy(
             f"epochs:x{factor}",
-            f"Train for {count} epochs in place of {recipe.epochs}, as the loss still falls when training ends "
+            f"Train for {count} epochs in place of {recipe.epochs}, as the loss may not have settled when training ends "
             "(Goodfellow et al. 2016, section 11.4).",
             f"for epoch in range({count}):",
             partial(_longer, factor=factor),
@@ -32,10 +33,11 @@ def _longer(recipe: Recipe, factor: int) -> Recipe:
 
 
 def batch_size(recipe: Recipe, data: Dataset) -> Iterator[Remedy]:
-    """Smaller ones, larger ones, and the usual one; optimizers that search along the loss keep theirs."""
+    """Smaller ones, larger ones, and the usual one; all rows for optimizers that search along the loss."""
     rows = len(data.train)
     now = min(recipe.batch_size, rows)
     changes = {
+        "all": partial(_whole, rows=rows),
         "/4": partial(_resized, factor=0.25, rows=rows),
         "/16": partial(_resized, factor=1 / 16, rows=rows),
         "x4": partial(_resized, factor=4, rows=rows),
@@ -44,9 +46,10 @@ def batch_size(recipe: Recipe, data: Dataset) -> Iterator[Remedy]:
     for name, change in changes.items():
         new = change(recipe).batch_size
         if new != recipe.batch_size:
+            reason = _SMALLER if new < now else _ALL if name == "all" else _LARGER
             yield Remedy(
                 f"batch_size:{name}",
-                f"Take batches of {new} rows in place of {now}: {_SMALLER if new < now else _LARGER}.",
+                f"Take batches of {new} rows in place of {now}: {reason}.",
                 f"DataLoader(..., batch_size={new})",
                 change,
             )
@@ -61,6 +64,13 @@ def _resized(recipe: Recipe, factor: float, rows: int) -> Recipe:
 
 def _usual(recipe: Recipe, rows: int) -> Recipe:
     return recipe if rows <= _USUAL else _of_size(recipe, _USUAL)
+
+
+def _whole(recipe: Recipe, rows: int) -> Recipe:
+    """All rows in a batch, for optimizers that want a loss that stays the same."""
+    if recipe.optimizer.needs != "objective" or recipe.batch_size >= rows:
+        return recipe
+    return recipe.replace(batch_size=rows)
 
 
 def _of_size(recipe: Recipe, wanted: int) -> Recipe:

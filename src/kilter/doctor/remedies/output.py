@@ -22,9 +22,10 @@ def output(recipe: Recipe, data: Dataset) -> Iterator[Remedy]:
     new = whole(recipe)
     if new != recipe:
         numbers = data.target.task == "numbers"
+        taken = "" if new.loss == recipe.loss else f" with {new.loss!r} in place of {recipe.loss!r}"
         yield Remedy(
             "output:linear" if numbers else "output:logits",
-            f"Let the net end in a linear layer with {new.loss!r}, where it has {shown} with {recipe.loss!r}: "
+            f"Let the net end in a linear layer{taken}; behind its last layer stands {shown}: "
             + (_UNBOUNDED if numbers else _ON_LOGITS),
             "nn.MSELoss() on the last nn.Linear"
             if numbers

@@ -22,7 +22,7 @@ from kilter.optim import Adam
 from kilter.train.recipe import Recipe
 
 # Fewest hidden units, and most hidden layers of a net that was deeper than the third.
-_WIDTH, _LAYERS, _DEEP = 32, 3, 8
+_WIDTH, _LAYERS, _DEEP = 64, 3, 8
 # Updates from which on the lower of two rates does; at least so many are made, in small batches where they are few.
 _MANY, _LEAST, _FEW, _BATCH = 2000, 1000, 500, 32
 _FAST, _USUAL = 3e-3, 1e-3
@@ -35,7 +35,7 @@ def overhaul(recipe: Recipe, data: Dataset) -> Recipe:
     Standardized inputs and targets; linear outputs with cross-entropy, or the squared error (Huber's loss where targets
     have outliers); ReLU between hidden layers with matched weights; Adam at 0.001, or 0.003 where updates are few; at least
     1000 updates, in batches of 32 where there would be fewer than 500; dropout of 0.2 at most, no penalty, no constraint.
-    Nets of dense layers alone get at least one hidden layer and 32 units each, and three hidden layers where they had more
+    Nets of dense layers alone get at least one hidden layer and 64 units each, and three hidden layers where they had more
     than eight. Nothing is trained for it, and equal recipes give equal ones.
 
     >>> import kilter as kl

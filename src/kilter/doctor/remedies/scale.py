@@ -11,6 +11,7 @@ from kilter.data.preprocess import Preprocess
 from kilter.data.scaling import ChannelStandardize, Standardize
 from kilter.doctor.remedies.line import line
 from kilter.doctor.remedy import Remedy
+from kilter.losses import Huber, Loss
 from kilter.nn.embedding import Embedding, OneHot
 from kilter.train.recipe import Recipe
 
@@ -61,7 +62,16 @@ def standardized_targets(recipe: Recipe, data: Dataset) -> Recipe:
         return recipe
     if _scaled_well(recipe.targets, data.train.y[:_ROWS], False):
         return recipe
-    return recipe.replace(targets=Standardize())
+    return recipe.replace(targets=Standardize(), loss=_in_unit(recipe, data))
+
+
+def _in_unit(recipe: Recipe, data: Dataset) -> Loss:
+    """The loss with what it has in units of the target in units of the standardized one."""
+    if not isinstance(recipe.loss, Huber):
+        return recipe.loss
+    y = data.train.y
+    before = y if recipe.targets is None else recipe.targets.apply(recipe.targets.fit(y), y)
+    return recipe.loss.replace(delta=recipe.loss.delta / float(before.std(0).mean()))
 
 
 def _takes_codes(recipe: Recipe) -> bool:

@@ -8,6 +8,8 @@ from kilter.doctor.rules.course import (
     diverged,
     dropout_too_high,
     few_updates,
+    first_steps,
+    norm_statistics,
     oscillating_loss,
     over_regularized,
     overfitting,
@@ -56,11 +58,20 @@ from kilter.doctor.rules.start import (
 
 ALL: tuple[Rule, ...] = (
     *(negative_rate, no_updates, one_class, input_not_finite, softmax_of_one, squashed_twice, output_out_of_reach),
-    *(exploding_signal, diverged, symmetric_units, linear_stack, labels_disagree, label_noise, class_imbalance),
+    *(
+        exploding_signal,
+        diverged,
+        first_steps,
+        symmetric_units,
+        linear_stack,
+        labels_disagree,
+        label_noise,
+        class_imbalance,
+    ),
     *(badly_scaled_target, over_regularized, dropout_too_high, rate_too_high, badly_scaled_input),
     *(weights_too_large, weights_too_small, saturated_units, squashed_inside, born_dead, vanishing_gradient),
     *(death_by_seed, rank_collapse, loss_for_numbers, not_shuffled, rate_too_low, oscillating_loss),
-    *(batch_too_large, few_updates, overfitting, plateau, tiny_batches, dropout_before_norm, outliers),
+    *(batch_too_large, few_updates, overfitting, plateau, tiny_batches, norm_statistics, dropout_before_norm, outliers),
     *(frozen_layer, constant_inputs, leaked_validation, underfitting, useless_bias, decayed_norms),
 )
 

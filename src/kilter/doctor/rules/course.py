@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from kilter.doctor.anatomy import rated, usual_rate
 from kilter.doctor.chart import Chart, Course
+from kilter.doctor.remedies.rates import rate, usual
 from kilter.doctor.rule import Sign, rule
 from kilter.doctor.verdict import floor, shortfall
 from kilter.doctor.words import Cause, Severity, Symptom
-from kilter.optim.optimizer import Optimizer
+from kilter.losses import SoftmaxCrossEntropy, SquaredError
 
 Array = np.ndarray[Any, Any]
 
@@ -25,10 +25,12 @@ def _share(mask: Array) -> float:
 
 
 def _of_rate(chart: Chart) -> float:
-    """Learning rate over what is usual for the optimizer; NaN where it is not known."""
-    optimizer = chart.design.optimizer
-    own = None if optimizer is None else rated(optimizer)
-    return float("nan") if own is None or optimizer is None else float(own.rate(0)) / usual_rate(optimizer)
+    """Learning rate over what is usual for the optimizer and the target; NaN where it is not known."""
+    optimizer, numbers = chart.design.optimizer, chart.facts is not None and chart.facts.task == "numbers"
+    if optimizer is None:
+        return float("nan")
+    now, common = rate(optimizer), usual(optimizer, SquaredError() if numbers else SoftmaxCrossEntropy())
+    return float("nan") if now is None or common is None else now / common
 
 
 def _updates(chart: Chart) -> int:
@@ -53,7 +55,15 @@ def diverged(chart: Chart) -> Iterator[Sign]:
     gone = _course(chart).diverged
     if gone.any():
         causes = _of_divergence(chart)
-        yield Sign(_share(gone), 0.0, "of the seeds", share=_share(gone), severity=Severity.ERROR, cause=causes[0], others=causes[1:])
+        yield Sign(
+            _share(gone),
+            0.0,
+            "of the seeds",
+            share=_share(gone),
+            severity=Severity.ERROR,
+            cause=causes[0],
+            others=causes[1:],
+        )
 
 
 def _of_divergence(chart: Chart) -> tuple[Cause, ...]:
@@ -80,13 +90,36 @@ def _explodes(chart: Chart) -> bool:
 
 
 @rule(
+    Symptom.FIRST_STEPS,
+    Cause.LR_TOO_HIGH,
+    source="LeCun, Simard and Pearlmutter 1993; a network trains with updates of about a thousandth of its weights",
+    remedies=("learning_rate", "inputs", "targets", "clip", "schedule"),
+    needs="steps",
+)
+def first_steps(chart: Chart, *, of_chance: float = 10.0) -> Iterator[Sign]:
+    """The loss after the first updates (50) over the larger of the first loss and that of a constant: above 10, or not finite."""
+    assert chart.steps is not None
+    loss = chart.steps.loss
+    level = np.maximum(loss[:, 0], chart.start.chance if chart.start is not None else 0.0)
+    late = loss[:, len(loss.T) // 2 :].mean(1) / np.maximum(level, 1e-12)
+    found = ~(late < of_chance)
+    if found.any():
+        causes = _of_divergence(chart)
+        value = float(np.median(np.where(np.isfinite(late), late, 1e38)))
+        evidence = {"loss": loss, "change": chart.steps.change}
+        yield Sign(
+            value, of_chance, "of the loss", "", _share(found), Severity.ERROR, causes[0], causes[1:], evidence=evidence
+        )
+
+
+@rule(
     Symptom.RATE_TOO_HIGH,
     Cause.LR_TOO_HIGH,
     source="LeCun, Bottou, Orr and Mueller 1998, section 4.7; Smith 2017",
     remedies=("learning_rate", "schedule", "optimizer", "clip"),
     needs="course",
 )
-def rate_too_high(chart: Chart, *, of_chance: float = 1.5, usual: float = 9.0) -> Iterator[Sign]:
+def rate_too_high(chart: Chart, *, of_chance: float = 1.5, most: float = 9.0) -> Iterator[Sign]:
     """The loss in training ends above one and a half times that of a constant prediction or of the first epoch, or jumps, at a rate
     above the usual.
 
@@ -94,17 +127,25 @@ def rate_too_high(chart: Chart, *, of_chance: float = 1.5, usual: float = 9.0) -
     """
     course = _course(chart)
     loss = course.history["loss"]
-    last = _last(loss)
-    level = chart.start.chance if chart.start is not None else float(np.nanmedian(loss[:, 0]))
+    last = np.nan_to_num(_last(loss), nan=np.inf)
+    level = chart.start.chance if chart.start is not None else float(np.median(np.nan_to_num(loss[:, 0])))
     above = last > of_chance * max(level, 1e-12)
     jumps = _jumps(loss) > 0.5
     ratio = _of_rate(chart)
     thrown = (above | jumps) & (ratio > 1.0)
-    if thrown.any() or ratio > usual:
+    if thrown.any() or ratio > most:
         showing = _share(thrown) if thrown.any() else 1.0
         causes = (Cause.LOSS_OSCILLATION, Cause.DIVERGING_LOSS, Cause.DEAD_RELU)
         words = f"learning rate {ratio:.3g} times the usual"
-        yield Sign(float(np.nanmedian(last / max(level, 1e-12))), of_chance, "of chance", "optimizer.lr", showing, words=words, others=causes)
+        yield Sign(
+            float(np.median(last / max(level, 1e-12)).clip(max=1e38)),
+            of_chance,
+            "of chance",
+            "optimizer.lr",
+            showing,
+            words=words,
+            others=causes,
+        )
 
 
 def _last(lines: Array) -> Array:
@@ -118,8 +159,8 @@ def _jumps(loss: Array) -> Array:
     """Share of the epochs in which the loss rises by more than a tenth of all that it fell."""
     if loss.shape[1] < 4:
         return np.zeros(len(loss))
-    fallen = np.nanmax(loss, 1) - np.nanmin(loss, 1)
-    return np.nanmean(np.diff(loss, axis=1) > 0.1 * np.maximum(fallen, 1e-12)[:, None], 1)
+    fallen = _top(loss) - _bottom(loss)
+    return np.mean(np.diff(loss, axis=1) > 0.1 * np.maximum(fallen, 1e-12)[:, None], 1)
 
 
 @rule(
@@ -141,7 +182,17 @@ def oscillating_loss(chart: Chart, *, share: float = 0.2) -> Iterator[Sign]:
 def _unsettled(loss: Array) -> Array:
     """Whether the second half still varies by a good part of the first loss, rather than by rounding."""
     half = loss[:, loss.shape[1] // 2 :]
-    return (np.nanmax(half, 1) - np.nanmin(half, 1)) > 0.05 * np.maximum(np.nanmax(loss, 1), 1e-12)
+    return _top(half) - _bottom(half) > 0.05 * np.maximum(_top(loss), 1e-12)
+
+
+def _top(lines: Array) -> Array:
+    """Largest finite number of each line."""
+    return np.where(np.isfinite(lines), lines, -np.inf).max(1, initial=-np.inf).clip(min=-1e38)
+
+
+def _bottom(lines: Array) -> Array:
+    """Smallest finite number of each line."""
+    return np.where(np.isfinite(lines), lines, np.inf).min(1, initial=np.inf).clip(max=1e38)
 
 
 @rule(
@@ -151,21 +202,34 @@ def _unsettled(loss: Array) -> Array:
     remedies=("learning_rate", "optimizer", "epochs", "batch_size"),
     needs="course",
 )
-def rate_too_low(chart: Chart, *, usual: float = 0.15, falling: float = 0.02) -> Iterator[Sign]:
+def rate_too_low(chart: Chart, *, least: float = 0.15, falling: float = 0.02) -> Iterator[Sign]:
     """The loss in training still falls at the end, in its last tenth by 2 % or more of its first value, or has hardly moved, at a rate below the usual."""
     loss, ratio = _course(chart).history["loss"], abs(_of_rate(chart))
     slow = _slow(loss, falling)
-    if ratio < usual and slow.any():
+    if ratio < least and slow.any():
         words = f"learning rate {ratio:.3g} times the usual"
         others = (Cause.TOO_FEW_EPOCHS, Cause.UNDERFITTING)
-        severity = Severity.ERROR if ratio < usual / 10 else Severity.WARNING
-        yield Sign(float(np.median(_fall(loss))), falling, "of the loss", "optimizer.lr", _share(slow), severity, others=others, words=words)
+        severity = Severity.ERROR if ratio < least / 10 else Severity.WARNING
+        yield Sign(
+            float(np.median(_fall(loss))),
+            falling,
+            "of the loss",
+            "optimizer.lr",
+            _share(slow),
+            severity,
+            others=others,
+            words=words,
+        )
 
 
 def _fall(loss: Array) -> Array:
     """How much of its first value the loss loses in its last tenth."""
     last = max(loss.shape[1] // 10, 1)
-    return (loss[:, -last - 1 :].max(1) - loss[:, -1]) / np.maximum(np.abs(loss[:, 0]), 1e-12) if loss.shape[1] > 1 else np.ones(len(loss))
+    return (
+        (loss[:, -last - 1 :].max(1) - loss[:, -1]) / np.maximum(np.abs(loss[:, 0]), 1e-12)
+        if loss.shape[1] > 1
+        else np.ones(len(loss))
+    )
 
 
 def _slow(loss: Array, falling: float) -> Array:
@@ -225,7 +289,30 @@ def death_by_seed(chart: Chart, *, dead: float = 0.9) -> Iterator[Sign]:
     if lost.any():
         others = (Cause.VANISHING_GRADIENT, Cause.LR_TOO_HIGH, Cause.BAD_INIT_TOO_SMALL)
         place = places[int(shares.mean(0).argmax())]
-        yield Sign(float(shares.max(1).mean()), dead, "of the units", place, _share(lost), others=others, evidence={"dead": shares})
+        yield Sign(
+            float(shares.max(1).mean()),
+            dead,
+            "of the units",
+            place,
+            _share(lost),
+            others=others,
+            evidence={"dead": shares},
+        )
+
+
+@rule(
+    Symptom.NORM_STATISTICS,
+    Cause.BATCH_NORM_STATISTICS,
+    source="Ioffe and Szegedy 2015, section 3.1; Wu and Johnson 2021, Rethinking Batch in BatchNorm",
+    remedies=("batch_size", "dropout", "layer_norm"),
+    needs="course",
+)
+def norm_statistics(chart: Chart, *, apart: float = 0.5) -> Iterator[Sign]:
+    """Distance of a batch norm's moving mean and deviation from those of all training rows, in deviations; above a half it counts."""
+    for place, column in _course(chart).drift.items():
+        found = column > apart
+        if found.any():
+            yield Sign(float(np.median(column)), apart, "deviations", place, _share(found), evidence={"drift": column})
 
 
 @rule(
@@ -260,15 +347,15 @@ def _unlearned(chart: Chart, course: Course) -> Array:
     remedies=("dropout", "width", "epochs"),
     needs="course",
 )
-def dropout_too_high(chart: Chart, *, rate: float = 0.6) -> Iterator[Sign]:
+def dropout_too_high(chart: Chart, *, most: float = 0.6) -> Iterator[Sign]:
     """The highest rate of dropout, above 0.6, while training rows are not learned, either."""
     dropped = {o.label: float(getattr(o.layer, "rate", 0.0) or 0.0) for o in chart.design.anatomy.having("dropout")}
     unlearned = _unlearned(chart, _course(chart))
-    if dropped and max(dropped.values()) > rate and unlearned.any():
+    if dropped and max(dropped.values()) > most and unlearned.any():
         place = max(dropped, key=lambda each: dropped[each])
         severity = Severity.ERROR if dropped[place] >= 0.8 else Severity.WARNING
         others = (Cause.OVER_REGULARISATION, Cause.UNDERFITTING)
-        yield Sign(dropped[place], rate, "dropped", place, _share(unlearned), severity, others=others)
+        yield Sign(dropped[place], most, "dropped", place, _share(unlearned), severity, others=others)
 
 
 @rule(
@@ -308,7 +395,7 @@ def overfitting(chart: Chart, *, apart: float = 0.1, rise: float = 1.3) -> Itera
     if "val_loss" not in course.history:
         return
     loss = course.history["val_loss"]
-    risen = _last(loss) / np.maximum(np.nanmin(loss, 1), 1e-12)
+    risen = _last(loss) / np.maximum(_bottom(loss), 1e-12)
     sign = 1.0 if course.metric.higher_is_better else -1.0
     gap = sign * (course.train_score - course.last)
     found = (gap > apart * max(abs(course.metric.perfect - course.chance), 1e-12)) & (risen > rise)
@@ -341,7 +428,19 @@ def plateau(chart: Chart, *, moved: float = 0.02) -> Iterator[Sign]:
     Symptom.UNDERFITTING,
     Cause.UNDERFITTING,
     source="against a recipe that is known to work, trained at the same cost",
-    remedies=("width", "depth", "epochs", "learning_rate", "optimizer", "output", "inputs", "activation", "initializer", "decay", "dropout"),
+    remedies=(
+        "width",
+        "depth",
+        "epochs",
+        "learning_rate",
+        "optimizer",
+        "output",
+        "inputs",
+        "activation",
+        "initializer",
+        "decay",
+        "dropout",
+    ),
     needs="reference",
 )
 def underfitting(chart: Chart) -> Iterator[Sign]:
@@ -352,4 +451,6 @@ def underfitting(chart: Chart) -> Iterator[Sign]:
     lost = shortfall(course, reference)
     if lost > floor(reference):
         words = f"{course.metric.key} {float(np.median(course.score)):.3g}, an ordinary network {float(np.median(reference.score)):.3g}"
-        yield Sign(lost, floor(reference), course.metric.key, words=words, others=(Cause.LR_TOO_LOW, Cause.TOO_FEW_EPOCHS))
+        yield Sign(
+            lost, floor(reference), course.metric.key, words=words, others=(Cause.LR_TOO_LOW, Cause.TOO_FEW_EPOCHS)
+        )

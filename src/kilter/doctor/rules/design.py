@@ -4,8 +4,9 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from kilter.doctor.anatomy import Organ, is_identity, rated
+from kilter.doctor.anatomy import Organ, is_identity
 from kilter.doctor.chart import Chart
+from kilter.doctor.remedies.rates import rate
 from kilter.doctor.rule import Sign, rule
 from kilter.doctor.words import Cause, Severity, Symptom
 from kilter.losses.distances import Distance
@@ -14,9 +15,9 @@ from kilter.nn.norms import BatchNorm, BatchRenorm
 
 
 def _rate(chart: Chart) -> float:
-    """Learning rate of the first update; NaN where there is none that Kilter knows."""
-    own = None if chart.design.optimizer is None else rated(chart.design.optimizer)
-    return math.nan if own is None else float(own.rate(0))
+    """Learning rate, of a schedule its highest; NaN where there is none that Kilter knows."""
+    own = None if chart.design.optimizer is None else rate(chart.design.optimizer)
+    return math.nan if own is None else float(own)
 
 
 @rule(
@@ -29,9 +30,9 @@ def _rate(chart: Chart) -> float:
 )
 def negative_rate(chart: Chart, *, least: float = 0.0) -> Iterator[Sign]:
     """The learning rate is below zero, so that the loss is made large instead of small. Read from the recipe."""
-    rate = _rate(chart)
-    if rate < least:
-        yield Sign(rate, least, place="optimizer.lr", severity=Severity.ERROR, others=(Cause.DIVERGING_LOSS,))
+    own = _rate(chart)
+    if own < least:
+        yield Sign(own, least, place="optimizer.lr", severity=Severity.ERROR, others=(Cause.DIVERGING_LOSS,))
 
 
 @rule(
@@ -223,13 +224,13 @@ def squashed_inside(chart: Chart) -> Iterator[Sign]:
     remedies=("dropout",),
     needs="recipe",
 )
-def dropout_before_norm(chart: Chart, *, rate: float = 0.2) -> Iterator[Sign]:
+def dropout_before_norm(chart: Chart, *, most: float = 0.2) -> Iterator[Sign]:
     """Dropout stands in front of a batch norm: the variance that the norm has learned in training is not that of inference."""
     organs = chart.design.anatomy.organs
     for first, second in zip(organs, organs[1:], strict=False):
         dropped = float(getattr(first.layer, "rate", 0.0) or 0.0) if first.role == "dropout" else 0.0
-        if isinstance(second.layer, BatchNorm | BatchRenorm) and dropped > rate:
-            yield Sign(dropped, rate, "dropped", first.label, others=(Cause.BATCH_NORM_STATISTICS,))
+        if isinstance(second.layer, BatchNorm | BatchRenorm) and dropped > most:
+            yield Sign(dropped, most, "dropped", first.label, others=(Cause.BATCH_NORM_STATISTICS,))
 
 
 @rule(

@@ -127,9 +127,7 @@ def badly_scaled_target(chart: Chart, *, large: float = 10.0, small: float = 0.0
     remedies=("inputs", "batch_norm"),
     needs="rows",
 )
-def badly_scaled_input(
-    chart: Chart, *, large: float = 5.0, small: float = 0.05, apart: float = 20.0
-) -> Iterator[Sign]:
+def badly_scaled_input(chart: Chart, *, large: float = 5.0, small: float = 0.05, apart: float = 20.0) -> Iterator[Sign]:
     """Root mean square of the inputs as they reach the network, and how far columns differ in it.
 
     Initial weights are drawn for inputs of about 1. Counts above 5, below 0.05, and where columns that vary are 20 times apart.
@@ -143,7 +141,7 @@ def badly_scaled_input(
     if facts.size > large or facts.size < small:
         threshold = large if facts.size > large else small
         yield Sign(facts.size, threshold, "rms", "inputs", others=others, evidence=evidence)
-    elif ratio > apart and float(varying.max()) > 1.0 / small ** 0.5:
+    elif ratio > apart and float(varying.max()) > 1.0 / small**0.5:
         yield Sign(ratio, apart, "times apart", "inputs", others=(Cause.LR_TOO_HIGH,), evidence=evidence)
 
 

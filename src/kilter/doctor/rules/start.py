@@ -75,7 +75,15 @@ def weights_too_small(chart: Chart, *, strength: float = 0.3, fade: float = 0.05
         first = chart.design.anatomy.weighted[0].label
         others = (Cause.VANISHING_GRADIENT, Cause.LR_TOO_LOW)
         evidence = {"strength": strengths}
-        yield Sign(float(np.median(mean)), strength, "of the matched std", first, _share(found), others=others, evidence=evidence)
+        yield Sign(
+            float(np.median(mean)),
+            strength,
+            "of the matched std",
+            first,
+            _share(found),
+            others=others,
+            evidence=evidence,
+        )
 
 
 @rule(
@@ -96,7 +104,15 @@ def weights_too_large(chart: Chart, *, strength: float = 3.0) -> Iterator[Sign]:
         first = chart.design.anatomy.weighted[0].label
         others = (Cause.SATURATED_ACTIVATION, Cause.EXPLODING_GRADIENT)
         evidence = {"strength": strengths}
-        yield Sign(float(np.median(mean)), strength, "of the matched std", first, _share(found), others=others, evidence=evidence)
+        yield Sign(
+            float(np.median(mean)),
+            strength,
+            "of the matched std",
+            first,
+            _share(found),
+            others=others,
+            evidence=evidence,
+        )
 
 
 def _scales(chart: Chart) -> Array:
@@ -158,7 +174,9 @@ def born_dead(chart: Chart, *, share: float = 0.8) -> Iterator[Sign]:
         place = rectifiers[int(dead.mean(0).argmax())].label
         others = (Cause.BAD_INIT_TOO_SMALL, Cause.UNNORMALISED_INPUT, Cause.VANISHING_GRADIENT)
         evidence = {"dead": dead}
-        yield Sign(float(worst.mean()), share, "of the units", place, _share(worst > share), others=others, evidence=evidence)
+        yield Sign(
+            float(worst.mean()), share, "of the units", place, _share(worst > share), others=others, evidence=evidence
+        )
 
 
 @rule(
@@ -182,7 +200,9 @@ def vanishing_gradient(chart: Chart, *, ratio: float = 1e-2, layers: int = 3) ->
     if found.any():
         others = (Cause.DEAD_RELU, Cause.BAD_INIT_TOO_SMALL)
         evidence = {"backward": backward}
-        yield Sign(float(np.median(kept)), ratio, "kept", weighted[0].label, _share(found), others=others, evidence=evidence)
+        yield Sign(
+            float(np.median(kept)), ratio, "kept", weighted[0].label, _share(found), others=others, evidence=evidence
+        )
 
 
 @rule(
@@ -202,7 +222,9 @@ def saturated_units(chart: Chart, *, share: float = 0.5) -> Iterator[Sign]:
     if (worst > share).any():
         place = activations[int(saturated.mean(0).argmax())].label
         cause = _of_scale(chart)
-        others = tuple(c for c in (Cause.SATURATED_ACTIVATION, Cause.UNNORMALISED_INPUT, Cause.BAD_INIT_TOO_LARGE) if c != cause)
+        others = tuple(
+            c for c in (Cause.SATURATED_ACTIVATION, Cause.UNNORMALISED_INPUT, Cause.BAD_INIT_TOO_LARGE) if c != cause
+        )
         yield Sign(
             float(worst.mean()), share, "of the values", place, _share(worst > share), cause=cause, others=others,
             evidence={"saturated": saturated},
@@ -235,7 +257,9 @@ def rank_collapse(chart: Chart, *, alike: float = 0.999, layers: int = 5) -> Ite
     if found.any():
         others = (Cause.VANISHING_GRADIENT,)
         value = float(np.median(examples[:, -1]))
-        yield Sign(value, alike, "cosine", hidden[-1].label, _share(found), others=others, evidence={"examples": examples})
+        yield Sign(
+            value, alike, "cosine", hidden[-1].label, _share(found), others=others, evidence={"examples": examples}
+        )
 
 
 @rule(

@@ -1,0 +1,62 @@
+"""The command line: each command is a thin door to the function of that name."""
+
+import os
+import sys
+import warnings
+from pathlib import Path
+from typing import Annotated, Any
+
+import jax
+import typer
+
+import kilter as kl
+from kilter.cli import doctoring, fitting, searching
+from kilter.cli.common import app, out
+
+__all__ = ["app", "doctoring", "fitting", "main", "searching"]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        out.print(f"kilter {kl.__version__}, jax {jax.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print versions and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+def _note(message: Warning | str, category: type[Warning], *_: Any) -> None:
+    sys.stderr.write(f"kilter: note: {message}\n")
+
+
+def _cache() -> None:
+    """Keep compiled programs between calls, where the user has not said otherwise."""
+    if jax.config.values["jax_compilation_cache_dir"] is None:
+        home = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
+        jax.config.update("jax_compilation_cache_dir", str(home / "kilter" / "xla"))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+
+
+def main() -> None:
+    """Run the command line; what the user can mend is one sentence on standard error and exit code 2."""
+    warnings.showwarning = _note
+    _cache()
+    try:
+        app()
+    except kl.InputError as error:
+        sys.exit(_failed(str(error)))
+    except (OSError, MemoryError) as error:
+        sys.exit(_failed(str(error) or type(error).__name__))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _failed(sentence: str) -> int:
+    sys.stderr.write(f"kilter: {' '.join(sentence.split())}\n")
+    return 2

@@ -1,0 +1,65 @@
+"""What the commands share: the application, its console, and reading what a user names on the command line."""
+
+import warnings
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+import kilter as kl
+from kilter.core import files
+from kilter.data.dataset import Dataset
+from kilter.report import page
+from kilter.train import store
+
+app = typer.Typer(
+    name="kilter",
+    help="Trains deep networks and keeps them trainable.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+out = Console(highlight=False, soft_wrap=True)
+
+
+def folder_of(table: Path, out_dir: Path | None) -> Path:
+    """Where results go."""
+    return Path("runs") / table.name.split(".")[0] if out_dir is None else out_dir
+
+
+def recipe_of(file: Path) -> kl.Recipe:
+    """A recipe from its JSON file."""
+    return kl.Recipe.from_json(files.read(file).decode(errors="replace"))
+
+
+def data_of(table: Path, target: str, validation: float, test: float, seed: int) -> Dataset:
+    """The rows of a table."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", kl.DoubtWarning)  # they stand in the notes, which are printed
+        return kl.data.from_table(table, target=target, validation=validation, test=test, seed=seed)
+
+
+def train(recipe: kl.Recipe, data: Dataset, seed: int, folder: Path) -> None:
+    """Train, save, print the scores and where the page is."""
+    store.check_free(folder)
+    out.print(data)
+    for note in data.notes:
+        out.print(f"[dim]{note}[/dim]", markup=True)
+    run = kl.train(recipe, data, seed=seed)
+    out.print(_scores(run, data))
+    out.print(page.lead(run, data), markup=False)
+    run.save(folder)
+    path = page.write(run, data, folder / "report.html")
+    out.print(f"The run is in [bold]{folder}[/bold]; open [bold]{path.resolve()}[/bold]")
+
+
+def _scores(run: kl.Run, data: Dataset) -> Table:
+    head, *rows = page.score_rows(run, data)
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for name in head:
+        table.add_column(name, justify="right" if name else "left")
+    for row in rows:
+        table.add_row(*row)
+    return table

@@ -1,0 +1,185 @@
+"""Measures the members of a fleet between its epochs, in a program of its own: that of training stays as it is."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
+
+from kilter.core import trees
+from kilter.core.errors import within
+from kilter.data.dataset import Dataset
+from kilter.nn.layer import shapes
+from kilter.train.batches import updates
+from kilter.train.epoch import Member
+from kilter.train.order import permutation
+from kilter.train.placing import to_shares
+from kilter.train.program import QUICKLY, over_members, spread
+from kilter.train.recipe import Recipe
+from kilter.train.roster import Roster
+from kilter.train.stack import Stack
+from kilter.train.step import Batch, Learner, Parts
+from kilter.train.task import Task
+from kilter.vitals.measure import Vitals, measure
+from kilter.vitals.recorder import Recorder
+from kilter.vitals.taps import Places, places
+from kilter.vitals.trace import Trace
+from kilter.vitals.watch import Watch
+
+Array = np.ndarray[Any, Any]
+Draw = Callable[[Roster, Mesh | None], Member]
+# Seed of the permutation whose first rows are probed, and of the key that tells norms to follow the rows.
+_ROWS, _KEY = 0, 0
+
+
+class Watcher:
+    """The records of all members of a fleet; none where the task does not say what to watch.
+
+    Args:
+        task: of the fleet.
+    """
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.recorders: list[Recorder] = []
+        self._starts: dict[int, Any] = {}
+        if task.watch is None:
+            return
+        recipe, trained = task.members[0][0], len(task.data.train)
+        found = places_of(recipe, task.data)
+        layers, arrays = task.watch.chosen(found.signals), task.watch.chosen(found.weights)
+        names = tuple(found.signals[place] for place in layers), tuple(found.weights[place] for place in arrays)
+        before = [paused.vitals for paused in task.paused] or [None] * len(task.members)
+        self.recorders = [
+            Recorder(*names, task.watch.stride(epochs=recipe.epochs, trained=trained), trace)
+            for (recipe, _), trace in zip(task.members, before, strict=True)
+        ]
+        rows = permutation(_ROWS, 0, trained)[: task.watch.rows]
+        self._chosen = tuple(np.array(each, np.int32) for each in (rows, layers, arrays))
+        self._updates = updates(recipe, trained)
+
+    def next(self, stacks: Sequence[Stack], done: int, most: int) -> int:
+        """The next epoch after this one at which a member is recorded that goes on, at most the last one."""
+        running = [index for stack in stacks for index in stack.running] if self.recorders else []
+        return min([most, *(self.recorders[index].next(done) for index in running)])
+
+    def look(self, stacks: Sequence[Stack], rows: Batch, done: int, history: Array, draw: Draw) -> None:
+        """Measure the members that are to be recorded now: because it is time, or because they have just ended.
+
+        Args:
+            stacks: of the members.
+            rows: to train on.
+            done: epochs that those that go on have behind them.
+            history: a line of it for each member, NaN for epochs that it did not run.
+            draw: draws the members of a roster on a mesh.
+        """
+        for stack in stacks if self.recorders else ():
+            lasted = np.isfinite(history[stack.indices]).sum(1)
+            self._look(stack, rows, *self._due(stack, done, lasted), draw)
+
+    def _due(self, stack: Stack, done: int, lasted: Array) -> tuple[Array, list[int]]:
+        """Epochs that the members have behind them, and the slots of those that are to be recorded."""
+        outcomes = np.asarray(stack.members.outcome)[: len(stack.indices)]
+        epochs = np.where(outcomes == 0, done, lasted)
+        slots = []
+        for slot, (index, outcome, epoch) in enumerate(zip(stack.indices, outcomes, epochs, strict=True)):
+            ended = bool(outcome) and not self.task.pauses(index, outcome)
+            if self.recorders[index].due(int(epoch), ended):
+                slots.append(slot)
+        return epochs, slots
+
+    def _look(self, stack: Stack, rows: Batch, epochs: Array, slots: list[int], draw: Draw) -> None:
+        if not slots:
+            return
+        if stack.start is None:
+            stack.start = self._started(stack, draw)
+        found = jax.device_get(look(*self._looking(stack, rows, epochs)))
+        for slot in slots:
+            self.recorders[stack.indices[slot]].add(int(epochs[slot]), trees.take(found, slot))
+
+    def lowered(self, stack: Stack, rows: Batch) -> list[Any]:
+        """The programs that are to be compiled for such a stack."""
+        return [look.lower(*self._looking(stack, rows, 0))] if self.recorders else []
+
+    def leave(self, stack: Stack) -> None:
+        """Keep what is known of members that leave their stack."""
+        for slot, index in enumerate(stack.indices) if stack.start is not None else ():
+            self._starts[int(index)] = trees.take(stack.start, slot)
+
+    def trace(self, index: int) -> Trace | None:
+        """The records of one member."""
+        return self.recorders[index].trace if self.recorders else None
+
+    def _looking(self, stack: Stack, rows: Batch, epochs: Any) -> tuple[Any, ...]:
+        numbers = np.resize(np.asarray(epochs, np.int32) * self._updates, len(stack.roster.seats)).astype(np.int32)
+        start = stack.members.learner.params if stack.start is None else stack.start
+        own = stack.roster.parts, stack.members.learner, start, to_shares(numbers, stack.mesh)
+        return *own, rows, self._chosen, self.task.watch, stack.mesh
+
+    def _started(self, stack: Stack, draw: Draw) -> Any:
+        """Parameters of all slots before their first epoch."""
+        if all(int(index) in self._starts for index in stack.indices):
+            slots = np.resize(stack.indices, len(stack.roster.seats))
+            return to_shares(trees.stack([self._starts[int(index)] for index in slots]), stack.mesh)
+        drawn = draw(stack.roster, stack.mesh) if self.task.paused else stack.members
+        return jax.tree.map(jnp.copy, drawn.learner.params)  # those of the members are given away to the next epochs
+
+
+def places_of(recipe: Recipe, data: Dataset) -> Places:
+    """Where the network of a recipe is tapped."""
+    params, state, _ = shapes(recipe.net, data.shape)
+    return places(recipe.net, params, state, data.shape)
+
+
+def check_watch(watch: Watch, recipes: Sequence[Recipe], data: Dataset) -> None:
+    """Refuse to watch networks in which there is nothing to be watched."""
+    for index, recipe in enumerate(recipes):
+        with within(f"recipes[{index}]" if len(recipes) > 1 else ""):
+            watch.check(places_of(recipe, data))
+
+
+@partial(jax.jit, static_argnames=("watch", "mesh"), compiler_options=QUICKLY)
+def look(
+    parts: Parts,
+    learners: Learner,
+    starts: Any,
+    numbers: jax.Array,
+    rows: Batch,
+    chosen: tuple[Any, Any, Any],
+    watch: Watch,
+    mesh: Mesh | None = None,
+) -> Vitals:
+    """The vitals of all members, stacked.
+
+    Members go one after the other, so that no more memory is needed than one of them takes.
+
+    Args:
+        parts: of the recipes, numbers stacked.
+        learners: stacked.
+        starts: parameters before the first epoch, stacked.
+        numbers: updates that each member has made.
+        rows: to train on; shared by all.
+        chosen: the rows that are probed, and the layers and parameter arrays that are recorded.
+        watch: what is measured.
+        mesh: the devices that the members are spread over; None: one device.
+    """
+
+    def share(parts: Parts, learners: Learner, starts: Any, numbers: jax.Array, rows: Batch, chosen: Any) -> Vitals:
+        probed, *kept = chosen
+        x, y, weights = jax.tree.map(lambda leaf: leaf[probed], rows)
+
+        def one(parts: Parts, learner: Learner, start: Any, number: jax.Array, _: Any) -> Vitals:
+            found = measure(
+                parts.net, parts.loss, learner.params, learner.state, x, y, weights=weights,
+                key=jax.random.key(_KEY), draws=False, penalty=parts.penalty, optimizer=parts.optimizer,
+                moments=learner.moments, step=number, start=start,
+            )  # fmt: skip
+            return watch.taken(found, *kept)
+
+        count = len(numbers)
+        return over_members(one, 1)(parts, learners, starts, numbers, jnp.zeros(count, jnp.int32), jnp.zeros(1))
+
+    return spread(share, mesh, shared=2)(parts, learners, starts, numbers, rows, chosen)
