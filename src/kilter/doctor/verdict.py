@@ -73,7 +73,11 @@ def undecided(chart: Chart, *, rows: int = 20) -> str:
     if course is None:
         return "nothing was trained"
     if reference is None:
-        return "this network has learned next to nothing, and there is none to compare it with" if poor(chart, course) else ""
+        return (
+            "this network has learned next to nothing, and there is none to compare it with"
+            if poor(chart, course)
+            else ""
+        )
     if learned(reference) <= floor(reference) and not course.whole:
         return "neither this network nor an ordinary one has learned anything within this budget"
     if learned(reference) <= 0.0 and float(course.gains.mean()) <= float(reference.gains.mean()) + floor(reference):

@@ -72,7 +72,11 @@ def advised(found: Checkup, recipe: Recipe | None, data: Dataset | None, terms: 
 
 
 def _placed(finding: Finding, terms: Terms) -> Finding:
-    place = finding.place.removeprefix("net.").removesuffix(".kernel") if finding.place.endswith(".kernel") else finding.place
+    place = (
+        finding.place.removeprefix("net.").removesuffix(".kernel")
+        if finding.place.endswith(".kernel")
+        else finding.place
+    )
     return replace(finding, place=terms.places.get(place, place))
 
 

@@ -41,7 +41,9 @@ class _Graph:
     def _maker(self, signal: int) -> Node:
         node = self.makers.get(signal)
         if node is None:
-            raise InputError("the outputs do not come from the inputs by layers alone, so there is no recipe of this network")
+            raise InputError(
+                "the outputs do not come from the inputs by layers alone, so there is no recipe of this network"
+            )
         if node.role in (UNKNOWN, FORM) or (node.role != SUM and len(node.inputs) != 1):
             raise InputError(f"{node.label}: Kilter has no layer for it, so there is no recipe of this network")
         return node

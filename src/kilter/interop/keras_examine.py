@@ -61,7 +61,9 @@ def to_recipe(model: Any, x: Any, y: Any, asked: Asked) -> tuple[Recipe, Dataset
     return subject.recipe(subject.paced(len(trainee.parts["train"][0]))), data
 
 
-def _admitted(model: Any, rows: tuple[Array, Array], asked: Asked) -> tuple[Subject, Dataset | None, Start, KerasTrainee]:
+def _admitted(
+    model: Any, rows: tuple[Array, Array], asked: Asked
+) -> tuple[Subject, Dataset | None, Start, KerasTrainee]:
     if asked.epochs is not None and (not isinstance(asked.epochs, int) or asked.epochs < 0):
         raise InputError(f"epochs must be a whole number, at least 0, or None, got {asked.epochs!r}")
     loss, optimizer = _compiled(model, asked)
@@ -74,7 +76,9 @@ def _admitted(model: Any, rows: tuple[Array, Array], asked: Asked) -> tuple[Subj
             last = wrapped.look(first[0])
             value, weights = backward(wrapped, model, loss, *first)
         except Exception as error:
-            raise InputError(f"model: raised {type(error).__name__} on rows {first[0].shape} and {first[1].shape}: {error}") from error
+            raise InputError(
+                f"model: raised {type(error).__name__} on rows {first[0].shape} and {first[1].shape}: {error}"
+            ) from error
     put(model, kept)
     part = keras_layers.loss(loss)
     outputs = wrapped.nodes[-1].after[-1] if wrapped.nodes and wrapped.nodes[-1].after else 1
@@ -124,7 +128,9 @@ def _rows(x: Any, y: Any) -> tuple[Array, Array]:
     except ValueError:
         raise InputError("x and y must be arrays with a row an example") from None
     if x.ndim < 2 or y.ndim < 1 or len(x) != len(y) or not len(x) or "O" in (x.dtype.kind, y.dtype.kind):
-        raise InputError(f"x of shape {x.shape} and y of shape {y.shape} must be arrays of numbers with a row an example")
+        raise InputError(
+            f"x of shape {x.shape} and y of shape {y.shape} must be arrays of numbers with a row an example"
+        )
     stride = -(-len(x) // _ROWS)
     return x[::stride], y[::stride]
 
@@ -140,7 +146,9 @@ def _gathered(loader: Iterable[Any]) -> tuple[Array, Array]:
             if sum(map(len, xs)) >= _ROWS:
                 break
     except Exception as error:
-        raise InputError(f"x: without y a loader of pairs is needed, this one raised {type(error).__name__} after {len(xs)} batches: {error}") from error
+        raise InputError(
+            f"x: without y a loader of pairs is needed, this one raised {type(error).__name__} after {len(xs)} batches: {error}"
+        ) from error
     if not xs:
         raise InputError("x: the loader gives no rows; a pair of inputs and targets is needed at least once")
     return np.concatenate(xs), np.concatenate(ys)

@@ -43,7 +43,9 @@ class Wrapped:
     def on(self) -> Iterator["Wrapped"]:
         """With the layers wrapped."""
         wrapped = list(dict.fromkeys(leaves(self._model)))
-        self._parts = {layer: keras_layers.layer(layer) for layer in wrapped}  # now, as weights have no values inside programs
+        self._parts = {
+            layer: keras_layers.layer(layer) for layer in wrapped
+        }  # now, as weights have no values inside programs
         kept = {layer: (layer.call, getattr(layer, "activation", None)) for layer in wrapped}
         try:
             for layer, (call, function) in kept.items():
@@ -155,7 +157,9 @@ class _Tapped(keras.Model):
         super().__init__()
         self.inner = model
         self._wrapped = wrapped
-        self.taps = [self.add_weight(shape=shape, initializer="zeros", name=f"tap{i}") for i, shape in enumerate(shapes)]
+        self.taps = [
+            self.add_weight(shape=shape, initializer="zeros", name=f"tap{i}") for i, shape in enumerate(shapes)
+        ]
 
     def call(self, x: Any, training: Any = None) -> Any:
         self._wrapped.taps = self.taps

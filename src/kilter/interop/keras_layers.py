@@ -59,7 +59,12 @@ def _conv(given: Any) -> Layer | None:
     if set(given.dilation_rate) != {1} or given.padding not in ("same", "valid"):
         return None
     return nn.Conv(
-        given.filters, _one(given.kernel_size), stride=_one(given.strides), padding=given.padding, groups=given.groups, **_weights(given)
+        given.filters,
+        _one(given.kernel_size),
+        stride=_one(given.strides),
+        padding=given.padding,
+        groups=given.groups,
+        **_weights(given),
     )
 
 
@@ -89,7 +94,14 @@ def _recurrent(kind: Any, **more: Any) -> Callable[[Any], Layer | None]:
         own = activation(given.activation)
         if own is None or given.stateful or given.return_state:
             return None
-        return kind(given.units, sequences=given.return_sequences, reverse=given.go_backwards, activation=own, bias=given.use_bias, **more)
+        return kind(
+            given.units,
+            sequences=given.return_sequences,
+            reverse=given.go_backwards,
+            activation=own,
+            bias=given.use_bias,
+            **more,
+        )
 
     return make
 
@@ -158,7 +170,11 @@ def is_linear(function: Any) -> bool:
 def loss(given: Any) -> Loss | None:
     """The loss of Kilter that a loss of Keras is; None where there is none."""
     settings = given.get_config() if isinstance(given, losses.Loss) else {}
-    name = type(given).__name__ if settings else "".join(part.capitalize() for part in getattr(given, "__name__", "").split("_"))
+    name = (
+        type(given).__name__
+        if settings
+        else "".join(part.capitalize() for part in getattr(given, "__name__", "").split("_"))
+    )
     logits, smoothing = settings.get("from_logits", False), float(settings.get("label_smoothing", 0.0))
     if name in ("SparseCategoricalCrossentropy", "CategoricalCrossentropy"):
         return own_losses.SoftmaxCrossEntropy(smoothing) if logits else own_losses.CategoricalCrossEntropy()

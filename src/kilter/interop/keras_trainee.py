@@ -33,7 +33,9 @@ class KerasTrainee:
         batch_size: rows of an update; all batches have as many, if there are so many rows.
     """
 
-    def __init__(self, model: Any, loss: Any, optimizer: Any, parts: dict[str, tuple[Array, Array]], batch_size: int) -> None:
+    def __init__(
+        self, model: Any, loss: Any, optimizer: Any, parts: dict[str, tuple[Array, Array]], batch_size: int
+    ) -> None:
         self.model, self.parts, self.batch_size = model, parts, batch_size
         self._whole = _Inside(model)
         self._whole.compile(optimizer=optimizer, loss=loss)

@@ -99,13 +99,17 @@ class Subject:
             raise InputError(f"loss: Kilter has none like {self.loss_name}, so there is no recipe of this network")
         chosen = optimizer or self.optimizer
         if chosen is None:
-            raise InputError(f"optimizer: Kilter has none like {self.optimizer_name}, so there is no recipe of this network")
+            raise InputError(
+                f"optimizer: Kilter has none like {self.optimizer_name}, so there is no recipe of this network"
+            )
         own = {"shuffle": self.shuffle, "penalty": self.penalty}
         return Recipe(net, self.loss, optimizer=chosen, batch_size=self.batch_size, epochs=epochs, **own)
 
     def design(self, epochs: int, recipe: Recipe | None) -> Design:
         """What was chosen, as the rules read it."""
-        return Design(self.anatomy, self.loss, self.optimizer, self.batch_size, epochs, self.decay, self.shuffle, recipe)
+        return Design(
+            self.anatomy, self.loss, self.optimizer, self.batch_size, epochs, self.decay, self.shuffle, recipe
+        )
 
 
 def without_logarithm(nodes: Sequence[Node], last: int, loss: Loss | None) -> tuple[Sequence[Node], int, Loss | None]:
@@ -125,7 +129,14 @@ def _operations(node: Node) -> float:
 
 
 def examined(
-    subject: Subject, data: Dataset | None, start: Start, trainee: Trainee, rows: int, seed: int, terms: Terms, began: float
+    subject: Subject,
+    data: Dataset | None,
+    start: Start,
+    trainee: Trainee,
+    rows: int,
+    seed: int,
+    terms: Terms,
+    began: float,
 ) -> Advised:
     """Say what is wrong with it.
 

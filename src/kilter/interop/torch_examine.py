@@ -40,7 +40,14 @@ class _Admitted:
 
 
 def examine(
-    module: torch.nn.Module, loss: Callable[..., Any], loader: Any, *, optimizer: Given, validation: Any, epochs: int | None, seed: int
+    module: torch.nn.Module,
+    loss: Callable[..., Any],
+    loader: Any,
+    *,
+    optimizer: Given,
+    validation: Any,
+    epochs: int | None,
+    seed: int,
 ) -> Advised:
     """See `kilter.interop.torch.examine`."""
     began = time.perf_counter()
@@ -51,7 +58,14 @@ def examine(
 
 
 def to_recipe(
-    module: torch.nn.Module, loss: Callable[..., Any], loader: Any, *, optimizer: Given, validation: Any, epochs: int | None, seed: int
+    module: torch.nn.Module,
+    loss: Callable[..., Any],
+    loader: Any,
+    *,
+    optimizer: Given,
+    validation: Any,
+    epochs: int | None,
+    seed: int,
 ) -> tuple[Recipe, Dataset]:
     """See `kilter.interop.torch.to_recipe`."""
     with undisturbed(loader, validation), torch.enable_grad():
@@ -63,7 +77,13 @@ def to_recipe(
 
 
 def _admitted(
-    module: torch.nn.Module, loss: Callable[..., Any], loader: Any, optimizer: Given, validation: Any, epochs: int | None, seed: int
+    module: torch.nn.Module,
+    loss: Callable[..., Any],
+    loader: Any,
+    optimizer: Given,
+    validation: Any,
+    epochs: int | None,
+    seed: int,
 ) -> _Admitted:
     if epochs is not None and (not isinstance(epochs, int) or epochs < 0):
         raise InputError(f"epochs must be a whole number, at least 0, or None, got {epochs!r}")

@@ -10,14 +10,44 @@ from kilter.nn.layer import Layer
 
 # They change the form of a signal and nothing else; an anatomy does not show them.
 FORMS = frozenset(
-    "view reshape permute transpose t swapaxes movedim squeeze unsqueeze __getitem__ select narrow chunk split expand "
-    "repeat unflatten flatten ravel getitem T __get__ mT rearrange stack roll flip pad".split()
+    [
+        "view",
+        "reshape",
+        "permute",
+        "transpose",
+        "t",
+        "swapaxes",
+        "movedim",
+        "squeeze",
+        "unsqueeze",
+        "__getitem__",
+        "select",
+        "narrow",
+        "chunk",
+        "split",
+        "expand",
+        "repeat",
+        "unflatten",
+        "flatten",
+        "ravel",
+        "getitem",
+        "T",
+        "__get__",
+        "mT",
+        "rearrange",
+        "stack",
+        "roll",
+        "flip",
+        "pad",
+    ]
 )
 # These leave even the form alone.
-SAME = frozenset("contiguous clone float to cpu cuda type type_as requires_grad_ alias".split())
+SAME = frozenset(["contiguous", "clone", "float", "to", "cpu", "cuda", "type", "type_as", "requires_grad_", "alias"])
 # With a number on the other side these are linear, too.
-SCALINGS = frozenset("mul mul_ div div_ true_divide sub sub_ rsub neg __rmul__ __rsub__ __radd__".split())
-SUMS = frozenset("add add_ __add__ __iadd__ __radd__".split())
+SCALINGS = frozenset(
+    ["mul", "mul_", "div", "div_", "true_divide", "sub", "sub_", "rsub", "neg", "__rmul__", "__rsub__", "__radd__"]
+)
+SUMS = frozenset(["add", "add_", "__add__", "__iadd__", "__radd__"])
 
 
 def layer(name: str, args: tuple[Any, ...], named: dict[str, Any]) -> Layer | None:

@@ -208,14 +208,18 @@ class _Pass(TorchFunctionMode):
         found = torch_functions.layer(name, args, named) if signals == 1 else None
         if found is not None:
             return found, LAYER
-        linear = name in torch_functions.FORMS or (name in torch_functions.SCALINGS | torch_functions.SUMS and signals == 1)
+        linear = name in torch_functions.FORMS or (
+            name in torch_functions.SCALINGS | torch_functions.SUMS and signals == 1
+        )
         return Opaque(name), FORM if linear else UNKNOWN
 
     def _scoped(self, name: str) -> str:
         scope = next((each for each in reversed(self._scopes) if each), "")
         return f"{scope}.{name}" if scope else name
 
-    def _node(self, place: str, kind: str, layer: Layer, role: str, inputs: tuple[int, ...], y: torch.Tensor, layout: bool) -> Node:
+    def _node(
+        self, place: str, kind: str, layer: Layer, role: str, inputs: tuple[int, ...], y: torch.Tensor, layout: bool
+    ) -> Node:
         self._met[place] += 1
         place = place if self._met[place] == 1 else f"{place} ({self._met[place]})"
         node = Node(place, kind, layer, role, self._shape, self._outline(y, layout), inputs, self._new(y, layout))

@@ -37,7 +37,9 @@ def known(given: Any) -> Known:
         InputError: it is none that can be called.
     """
     if isinstance(given, type) or not callable(given):
-        raise InputError(f"loss must be a module or function of outputs and targets, such as nn.CrossEntropyLoss(), got {given!r}")
+        raise InputError(
+            f"loss must be a module or function of outputs and targets, such as nn.CrossEntropyLoss(), got {given!r}"
+        )
     name = type(given).__name__ if isinstance(given, t.Module) else getattr(given, "__name__", type(given).__name__)
     logarithms = type(given) is t.NLLLoss or given is f.nll_loss
     return Known(_loss(given), name, logarithms, getattr(given, "reduction", "mean") != "sum")

@@ -42,7 +42,9 @@ def known(given: torch.optim.Optimizer) -> Known:
     return Known(_made(type(given), group, decay if decoupled else 0.0), penalty, decay, type(given).__name__)
 
 
-def bound(given: Given, module: torch.nn.Module, original: torch.nn.Module, memo: dict[int, Any]) -> torch.optim.Optimizer:
+def bound(
+    given: Given, module: torch.nn.Module, original: torch.nn.Module, memo: dict[int, Any]
+) -> torch.optim.Optimizer:
     """An optimizer of a copied module's parameters.
 
     Args:
@@ -63,7 +65,9 @@ def bound(given: Given, module: torch.nn.Module, original: torch.nn.Module, memo
         return _copied(given, memo)
     made = given(module.parameters()) if callable(given) else None
     if not isinstance(made, torch.optim.Optimizer):
-        raise InputError(f"optimizer must be a torch.optim.Optimizer, or a function that makes one of parameters, got {given!r}")
+        raise InputError(
+            f"optimizer must be a torch.optim.Optimizer, or a function that makes one of parameters, got {given!r}"
+        )
     return made
 
 

@@ -49,7 +49,9 @@ def taken(loader: Any, name: str = "loader") -> Rows:
     for batch in _guarded(loader, name):
         x, y = _pair(batch, name)
         if xs and (x.shape[1:] != xs[0].shape[1:] or y.shape[1:] != ys[0].shape[1:]):
-            raise InputError(f"{name}: batches have examples of shapes {tuple(xs[0].shape[1:])} and {tuple(x.shape[1:])}, one is needed")
+            raise InputError(
+                f"{name}: batches have examples of shapes {tuple(xs[0].shape[1:])} and {tuple(x.shape[1:])}, one is needed"
+            )
         xs.append(x)
         ys.append(y)
         count += len(x)
@@ -74,7 +76,9 @@ def _guarded(loader: Any, name: str) -> Iterator[Any]:
 def _batches(loader: Any) -> Iterator[Any]:
     """Batches; of a sorted loader that is longer than what is looked at, every so many."""
     if isinstance(loader, torch.Tensor | np.ndarray) or not hasattr(loader, "__iter__"):
-        raise TypeError(f"a loader of pairs (inputs, targets) is needed, such as a DataLoader, got a {type(loader).__name__}")
+        raise TypeError(
+            f"a loader of pairs (inputs, targets) is needed, such as a DataLoader, got a {type(loader).__name__}"
+        )
     sampler = getattr(loader, "batch_sampler", None)
     if not isinstance(loader, DataLoader) or sampler is None or not isinstance(loader.sampler, SequentialSampler):
         yield from loader
@@ -92,9 +96,13 @@ def _pair(batch: Any, name: str) -> tuple[torch.Tensor, torch.Tensor]:
     try:
         x, y = (each if isinstance(each, torch.Tensor) else torch.as_tensor(each) for each in batch)
     except (TypeError, ValueError, RuntimeError):
-        raise InputError(f"{name}: inputs and targets must be tensors, got {', '.join(type(each).__name__ for each in batch)}") from None
+        raise InputError(
+            f"{name}: inputs and targets must be tensors, got {', '.join(type(each).__name__ for each in batch)}"
+        ) from None
     if x.ndim < 2 or y.ndim < 1 or len(x) != len(y):
-        raise InputError(f"{name}: inputs of shape {tuple(x.shape)} and targets of shape {tuple(y.shape)} must have a row an example")
+        raise InputError(
+            f"{name}: inputs of shape {tuple(x.shape)} and targets of shape {tuple(y.shape)} must have a row an example"
+        )
     return x.detach().cpu(), y.detach().cpu()
 
 
@@ -102,7 +110,9 @@ def _pair(batch: Any, name: str) -> tuple[torch.Tensor, torch.Tensor]:
 def undisturbed(*loaders: Any) -> Iterator[None]:
     """Put all random numbers back to where they were: PyTorch's, NumPy's, Python's and the loaders' own."""
     python, numpy_state = random.getstate(), np.random.get_state()
-    owners = [getattr(each, "generator", None) for loader in loaders for each in (loader, getattr(loader, "sampler", None))]
+    owners = [
+        getattr(each, "generator", None) for loader in loaders for each in (loader, getattr(loader, "sampler", None))
+    ]
     generators = {id(each): each for each in owners if isinstance(each, torch.Generator)}
     states = {key: each.get_state() for key, each in generators.items()}
     try:

@@ -26,7 +26,12 @@ class TorchTrainee:
     """
 
     def __init__(
-        self, module: torch.nn.Module, loss: Callable[..., Any], optimizer: torch.optim.Optimizer, parts: dict[str, Pair], batch_size: int
+        self,
+        module: torch.nn.Module,
+        loss: Callable[..., Any],
+        optimizer: torch.optim.Optimizer,
+        parts: dict[str, Pair],
+        batch_size: int,
     ) -> None:
         self.module, self.optimizer, self.parts, self.batch_size = module, optimizer, parts, batch_size
         self._loss = loss
@@ -40,7 +45,11 @@ class TorchTrainee:
         try:
             value = self._loss(outputs, y)
         except Exception as error:
-            shapes = f"outputs {tuple(outputs.shape)}, targets {tuple(y.shape)} of {y.dtype}" if isinstance(outputs, torch.Tensor) else "outputs"
+            shapes = (
+                f"outputs {tuple(outputs.shape)}, targets {tuple(y.shape)} of {y.dtype}"
+                if isinstance(outputs, torch.Tensor)
+                else "outputs"
+            )
             raise InputError(f"loss: raised {type(error).__name__} on {shapes}: {error}") from error
         if not isinstance(value, torch.Tensor):
             raise InputError(f"loss: must give a tensor with one number, gave a {type(value).__name__}")
@@ -57,7 +66,9 @@ class TorchTrainee:
         except InputError:
             raise
         except Exception as error:
-            raise InputError(f"module: raised {type(error).__name__} on inputs {tuple(x.shape)} of {x.dtype}: {error}") from error
+            raise InputError(
+                f"module: raised {type(error).__name__} on inputs {tuple(x.shape)} of {x.dtype}: {error}"
+            ) from error
         if not isinstance(outputs, torch.Tensor):
             raise InputError(f"module: must give one tensor of outputs, gave a {type(outputs).__name__}")
         return outputs

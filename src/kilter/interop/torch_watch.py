@@ -62,14 +62,18 @@ class Watch:
     (20, (1, 3))
     """
 
-    def __init__(self, module: torch.nn.Module, optimizer: Any = None, loss: Any = None, *, every: int = 50, warn: bool = True) -> None:
+    def __init__(
+        self, module: torch.nn.Module, optimizer: Any = None, loss: Any = None, *, every: int = 50, warn: bool = True
+    ) -> None:
         if optimizer is not None and not isinstance(optimizer, torch.optim.Optimizer):
             raise InputError(f"optimizer must be a torch.optim.Optimizer, got a {type(optimizer).__name__}")
         if not isinstance(every, int) or every < 1:
             raise InputError(f"every must be a whole number, at least 1, got {every!r}")
         self.updates, self._began = 0, time.perf_counter()
         self._module, self._optimizer, self._every, self._warns = module, optimizer, every, warn
-        self._known = torch_losses.Known(None, "a loss that was not given") if loss is None else torch_losses.known(loss)
+        self._known = (
+            torch_losses.Known(None, "a loss that was not given") if loss is None else torch_losses.known(loss)
+        )
         self._losses, self._scores = Line(), Line()
         self._first_losses: list[float] = []
         self._fetched: list[torch.Tensor] = []
@@ -137,7 +141,9 @@ class Watch:
         self._fetch()
         if self._start is None:
             empty = self._subject().design(1, None)
-            return Advised((), (), "nothing was seen yet: the module has not run in training mode", Chart(empty), self._title)
+            return Advised(
+                (), (), "nothing was seen yet: the module has not run in training mode", Chart(empty), self._title
+            )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)
             found = diagnosed(self._chart(), self._title, time.perf_counter() - self._began)
@@ -181,7 +187,9 @@ class Watch:
     def _look(self) -> None:
         """Keep what one update has shown."""
         after = weights_of(self._module, self._nodes)
-        weights = {name: record.Weight(own.value, own.gradient, after[name].value) for name, own in self._weights.items()}
+        weights = {
+            name: record.Weight(own.value, own.gradient, after[name].value) for name, own in self._weights.items()
+        }
         self._keep_rows()
         loss = float(self._fetched[-1]) if self._fetched else math.nan
         seen_now = record.start(self._nodes, anatomy(self._nodes), loss, math.nan, weights)
@@ -200,7 +208,9 @@ class Watch:
         """Keep inputs and targets while there is room, and the score on the batch."""
         if self._pair is None:
             return
-        x, outputs, y = (each.float().cpu().numpy() if each.is_floating_point() else each.cpu().numpy() for each in self._pair)
+        x, outputs, y = (
+            each.float().cpu().numpy() if each.is_floating_point() else each.cpu().numpy() for each in self._pair
+        )
         self._pair = None
         x, self._outputs = channels_last(x, self._layout), outputs.shape[1] if outputs.ndim > 1 else 1
         room = min(_ROWS, _NUMBERS // max(x[:1].size, 1)) - sum(len(rows) for rows, _ in self._rows)
@@ -248,14 +258,18 @@ class Watch:
         recent = self._scores.bins[-max(len(self._scores.bins) // 4, 1) :]
         score = np.array([float(np.mean(recent)) if recent else math.nan])
         dead = {
-            node.label: np.array([1.0 - float((self._alive[0].get(node.place, False) | self._alive[1].get(node.place, False)).mean())])
+            node.label: np.array(
+                [1.0 - float((self._alive[0].get(node.place, False) | self._alive[1].get(node.place, False)).mean())]
+            )
             for node in self._nodes
             if node.alive is not None
         }
         diverged = np.array([not np.isfinite(line).all() and bool(self._losses.bins)])
         metric = R2() if judge is None else judge.metric
         chance = math.nan if judge is None else judge.chance
-        return Course((0,), metric, chance, {"loss": line}, score, score, score, diverged, np.zeros((1, 0)), dead, whole=False)
+        return Course(
+            (0,), metric, chance, {"loss": line}, score, score, score, diverged, np.zeros((1, 0)), dead, whole=False
+        )
 
     def _fetch(self) -> None:
         """Take losses from the device."""
@@ -266,7 +280,10 @@ class Watch:
             if len(self._first_losses) < FIRST:
                 self._first_losses.append(value)
             if not math.isfinite(value):
-                self._say_once("diverged", "the loss is no longer a finite number: print(watch.checkup()) tells the likeliest cause")
+                self._say_once(
+                    "diverged",
+                    "the loss is no longer a finite number: print(watch.checkup()) tells the likeliest cause",
+                )
         self._fetched = []
 
     def _say(self) -> None:

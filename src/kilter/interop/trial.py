@@ -48,7 +48,9 @@ class Trainee(Protocol):
         ...
 
 
-def trial(trainee: Trainee, judge: Judge | None, rows: int, epochs: int, *, shuffle: bool, seed: int, whole: bool) -> tuple[Steps, Course]:
+def trial(
+    trainee: Trainee, judge: Judge | None, rows: int, epochs: int, *, shuffle: bool, seed: int, whole: bool
+) -> tuple[Steps, Course]:
     """Train for some epochs.
 
     Args:
@@ -99,7 +101,19 @@ def _course(
     if judge is None:
         from kilter.metrics import R2
 
-        return Course((seed,), R2(), math.nan, history, nothing, nothing, nothing, np.array([diverged]), np.zeros((1, 0)), {}, whole=whole)
+        return Course(
+            (seed,),
+            R2(),
+            math.nan,
+            history,
+            nothing,
+            nothing,
+            nothing,
+            np.array([diverged]),
+            np.zeros((1, 0)),
+            {},
+            whole=whole,
+        )
     best = max(scores, key=lambda score: gain(judge.metric, score), default=math.nan)
     known = not diverged and bool(scores)
     return Course(
