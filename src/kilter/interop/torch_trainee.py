@@ -98,7 +98,7 @@ class TorchTrainee:
             return loss
 
         value: Any = self.optimizer.step(closure)
-        return float(value)
+        return float(value.detach())
 
     def _flat(self) -> torch.Tensor:
         each = [parameter.detach().flatten().float() for parameter in self.module.parameters()]
@@ -111,7 +111,7 @@ class TorchTrainee:
     def loss(self, part: Part) -> float:
         total, count = 0.0, 0
         for outputs, y in self._judged(part):
-            total, count = total + float(self.of(outputs, y)) * len(y), count + len(y)
+            total, count = total + float(self.of(outputs, y).detach()) * len(y), count + len(y)
         return total / count
 
     def _judged(self, part: Part) -> Iterator[Pair]:

@@ -161,14 +161,14 @@ class Watch:
     def _entered(self, module: torch.nn.Module, args: tuple[Any, ...]) -> None:
         if self._optimizer is None and module.training and torch.is_grad_enabled():
             self._after_step()
-        self._input = args[0].detach() if args and isinstance(args[0], torch.Tensor) and self._looking else None
+        self._input = args[0] if args and isinstance(args[0], torch.Tensor) and self._looking else None
 
     def _compared(self, module: torch.nn.Module, args: tuple[Any, ...], value: Any) -> None:
         if not isinstance(value, torch.Tensor) or not value.requires_grad:
             return
         self.loss(value)
         if self._looking and len(args) > 1 and self._input is not None and len(self._input) == len(args[1]):
-            self._pair = self._input, args[0].detach(), args[1].detach()
+            self._pair = self._input.detach(), args[0].detach(), args[1].detach()
 
     def _before_step(self, *_: Any) -> None:
         if self._looking and self._observer.nodes:
@@ -249,7 +249,7 @@ class Watch:
         if start is not None and judge is not None:
             start = replace(start, chance=judge.chance_loss)
         told = np.array([self._first_losses])
-        steps = Steps(told, np.full_like(told, np.nan))
+        steps = Steps(told, np.full_like(told, np.nan)) if told.size else None
         course = self._course(judge) if self._losses.bins or self._alive[0] or self._alive[1] else None
         return Chart(subject.design(1, None), about, start, steps, course)
 
