@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits
 
 import kilter.interop.keras
 
-DEPTH, WIDTH, EPOCHS = 8, 64, 15
+DEPTH, WIDTH, EPOCHS = 6, 64, 15
 
 
 def network(activation="sigmoid"):

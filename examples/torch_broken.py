@@ -7,7 +7,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import kilter.interop.torch
 
-DEPTH, WIDTH, EPOCHS = 8, 64, 15
+DEPTH, WIDTH, EPOCHS = 6, 64, 15
 
 
 def network(activation=nn.Sigmoid):

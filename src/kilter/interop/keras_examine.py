@@ -69,7 +69,7 @@ def _admitted(
     loss, optimizer = _compiled(model, asked)
     x, y = rows
     first = x[:_LOOKED], y[:_LOOKED]
-    kept = [np.array(keras.ops.convert_to_numpy(each)) for each in model.variables]
+    kept = [keras_layers.array(each) for each in model.variables]
     wrapped = Wrapped(model)
     with wrapped.on():
         try:

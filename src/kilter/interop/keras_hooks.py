@@ -122,7 +122,7 @@ class Wrapped:
     def _node(self, place: str, kind: str, layer: Layer, role: str, x: Any, y: Any, inputs: tuple[int, ...]) -> Node:
         self._met[place] += 1
         place = place if self._met[place] == 1 else f"{place} ({self._met[place]})"
-        before, after = (np.asarray(keras.ops.convert_to_numpy(each)) for each in (x, y))
+        before, after = (keras_layers.array(each) for each in (x, y))
         same = y is x and role == LAYER  # a layer that did nothing
         output = inputs[0] if same else self._number(y)
         node = Node(place, kind, layer, role, before.shape[1:], after.shape[1:], inputs, output)
@@ -174,13 +174,13 @@ def backward(wrapped: Wrapped, model: Any, loss: Any, x: Array, y: Array) -> tup
     has moved by its gradient. Weights are not put back here.
     """
     shapes = [(len(x), *node.after) for node in wrapped.nodes]
-    before = {variable.path: np.array(keras.ops.convert_to_numpy(variable)) for variable in model.trainable_variables}
+    before = {variable.path: keras_layers.array(variable) for variable in model.trainable_variables}
     tapped = _Tapped(wrapped, model, shapes)
     tapped.compile(optimizer=keras.optimizers.SGD(_RATE), loss=loss)
     value = float(np.ravel(tapped.train_on_batch(x, y))[0])
     wrapped.taps = None
     for node, tap in zip(wrapped.nodes, tapped.taps, strict=True):
-        gradient = np.asarray(keras.ops.convert_to_numpy(tap), np.float64) / _RATE
+        gradient = keras_layers.array(tap).astype(np.float64) / _RATE
         if node.signal is not None:
             node.signal = node.signal._replace(backward=len(x) * float(np.sqrt(np.square(gradient).mean())))
     return value, _weights(wrapped, model, before)
@@ -190,7 +190,7 @@ def _weights(wrapped: Wrapped, model: Any, before: dict[str, Array]) -> dict[str
     kernels = {layer.kernel.path: layer.name for layer in leaves(model) if keras_layers.kernel(layer) is not None}
     found = {}
     for variable in model.trainable_variables:
-        own, after = before[variable.path], np.asarray(keras.ops.convert_to_numpy(variable))
+        own, after = before[variable.path], keras_layers.array(variable)
         name = named(kernels[variable.path]) if variable.path in kernels else variable.path
         found[name] = Weight(own, (own.astype(np.float64) - after) / _RATE)
     return found

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from keras import activations, layers, losses, optimizers, regularizers
+from keras import activations, layers, losses, ops, optimizers, regularizers
 
 from kilter import losses as own_losses
 from kilter import nn, optim
@@ -21,13 +21,12 @@ _KERNELS = (layers.Dense, layers.Conv1D, layers.Conv2D)
 
 def kernel(layer: Any) -> Array | None:
     """Weights of a dense or convolution layer ``(*window, in, out)``; None for other layers."""
-    return _array(layer.kernel) if type(layer) in _KERNELS and layer.built else None
+    return array(layer.kernel) if type(layer) in _KERNELS and layer.built else None
 
 
-def _array(variable: Any) -> Array:
-    from keras import ops
-
-    return np.array(ops.convert_to_numpy(variable), np.float32)
+def array(variable: Any) -> Array:
+    """Copy of a variable's numbers."""
+    return np.array(ops.convert_to_numpy(getattr(variable, "value", variable)))
 
 
 def layer(given: Any) -> Layer | None:
@@ -47,8 +46,8 @@ def activation(function: Any) -> Activation | None:
 
 
 def _weights(given: Any) -> dict[str, Any]:
-    own = _array(given.kernel)
-    bias = _array(given.bias) if given.use_bias else None
+    own = array(given.kernel)
+    bias = array(given.bias) if given.use_bias else None
     made = {"bias": given.use_bias}
     if np.isfinite(own).all():
         made |= {"initializer": drawn(own), "bias_initializer": drawn_bias(bias, own.shape)}
@@ -127,7 +126,7 @@ _LAYERS: dict[type, Callable[[Any], Layer | None]] = {
     layers.GlobalAveragePooling2D: lambda g: None if g.keepdims else nn.GlobalAvgPool(),
     layers.GlobalMaxPooling1D: lambda g: None if g.keepdims else nn.GlobalMaxPool(),
     layers.GlobalMaxPooling2D: lambda g: None if g.keepdims else nn.GlobalMaxPool(),
-    layers.Embedding: lambda g: nn.Embedding(g.input_dim, g.output_dim, initializer=drawn(_array(g.embeddings))),
+    layers.Embedding: lambda g: nn.Embedding(g.input_dim, g.output_dim, initializer=drawn(array(g.embeddings))),
     layers.SimpleRNN: _recurrent(nn.SimpleRNN),
     layers.LSTM: _recurrent(nn.LSTM),
     layers.GRU: _recurrent(nn.GRU),
@@ -196,7 +195,7 @@ def optimizer(given: Any) -> Optimizer | None:
 
 def rate(given: Any) -> float:
     """Learning rate of the next update."""
-    return float(_array(given.learning_rate))
+    return float(array(given.learning_rate))
 
 
 def decay(given: Any, model: Any) -> tuple[float, float]:

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from kilter.core.errors import InputError
+from kilter.interop import keras_layers
 from kilter.interop.trial import Part
 
 Array = np.ndarray[Any, Any]
@@ -64,7 +65,7 @@ class KerasTrainee:
             raise InputError(f"model: training raised {type(error).__name__} on rows {shapes}: {error}") from error
 
     def _flat(self) -> Array:
-        return np.concatenate([np.ravel(keras.ops.convert_to_numpy(each)) for each in self.model.trainable_variables])
+        return np.concatenate([np.ravel(keras_layers.array(each)) for each in self.model.trainable_variables])
 
     def outputs(self, part: Part) -> Array:
         found = self._whole.predict(self.parts[part][0], batch_size=256, verbose=0)
@@ -77,7 +78,7 @@ class KerasTrainee:
         return value
 
     def weights(self) -> Any:
-        return [np.array(keras.ops.convert_to_numpy(each)) for each in self.model.variables]
+        return [keras_layers.array(each) for each in self.model.variables]
 
     def restore(self, weights: Any) -> None:
         put(self.model, weights)
@@ -97,7 +98,7 @@ def put(model: Any, weights: list[Array]) -> None:
 @contextmanager
 def restored(model: Any) -> Iterator[None]:
     """Put weights, state and seeds of a model back, whatever happens."""
-    kept = [np.array(keras.ops.convert_to_numpy(each)) for each in model.variables]
+    kept = [keras_layers.array(each) for each in model.variables]
     flags = {layer: layer.trainable for layer in model._flatten_layers()}
     try:
         yield

@@ -151,7 +151,7 @@ def examined(
         began: when the examination began.
     """
     epochs = subject.paced(rows)
-    recipe = _recipe(subject, epochs, data)
+    recipe = translated(subject, epochs, data)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DoubtWarning)
         warnings.simplefilter("ignore", RuntimeWarning)  # what is not finite is a finding here
@@ -174,7 +174,7 @@ def _chart(
     whole = subject.epochs is not None
     steps, course = trial(trainee, judge, rows, epochs, shuffle=subject.shuffle, seed=seed, whole=whole)
     own = replace(chart, steps=steps, course=course)
-    return replace(own, reference=_control(subject, data, epochs, seed))
+    return replace(own, reference=control(subject, data, epochs, seed))
 
 
 def facts(data: Dataset, anatomy: Anatomy) -> Facts:
@@ -186,7 +186,8 @@ def facts(data: Dataset, anatomy: Anatomy) -> Facts:
     return replace(found, center=flat, spread=np.ones_like(found.spread), size=1.0, farthest=flat)
 
 
-def _recipe(subject: Subject, epochs: int, data: Dataset | None) -> Recipe | None:
+def translated(subject: Subject, epochs: int, data: Dataset | None) -> Recipe | None:
+    """The network as a recipe that trains on the rows; None where it is none."""
     try:
         recipe = subject.recipe(epochs)
         if data is not None:
@@ -198,7 +199,7 @@ def _recipe(subject: Subject, epochs: int, data: Dataset | None) -> Recipe | Non
     return recipe
 
 
-def _control(subject: Subject, data: Dataset | None, epochs: int, seed: int) -> Course | None:
+def control(subject: Subject, data: Dataset | None, epochs: int, seed: int) -> Course | None:
     """An ordinary network of the same layers on the same rows, for as many updates; None where there is no recipe."""
     if data is None:
         return None

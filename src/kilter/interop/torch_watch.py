@@ -11,16 +11,17 @@ import numpy as np
 import torch
 
 from kilter.core.errors import DoubtWarning, InputError
-from kilter.data.dataset import Part
+from kilter.data.dataset import Dataset, Part
+from kilter.data.split import split
 from kilter.doctor.chart import Chart, Course, Start, Steps
-from kilter.doctor.examine import diagnosed, seen
+from kilter.doctor.examine import diagnosed, hopeless, seen
 from kilter.doctor.words import Severity
 from kilter.interop import record, torch_losses, torch_optimizers
 from kilter.interop.advice import Advised, advised
 from kilter.interop.judging import Judge, dataset, encoded
 from kilter.interop.line import Line
 from kilter.interop.node import Array, Node, anatomy
-from kilter.interop.subject import Subject, facts, without_logarithm
+from kilter.interop.subject import Subject, control, facts, translated, without_logarithm
 from kilter.interop.torch_hooks import Observer, channels_last, weights_of
 from kilter.interop.torch_terms import TERMS
 from kilter.interop.trial import FIRST
@@ -136,18 +137,30 @@ class Watch:
             raise InputError("nothing was seen yet: the module has not run in training mode")
         return self._vitals
 
-    def checkup(self) -> Advised:
-        """What the rules make of all that was seen so far."""
+    def checkup(self, *, compare: bool = True) -> Advised:
+        """What the rules make of all that was seen so far.
+
+        Args:
+            compare: whether to train an ordinary network of the same layers for as many updates on rows that were seen, which
+                takes some seconds; without it, and for layers that Kilter does not know, only what is clearly wrong is said.
+        """
         self._fetch()
         if self._start is None:
-            empty = self._subject().design(1, None)
-            return Advised(
-                (), (), "nothing was seen yet: the module has not run in training mode", Chart(empty), self._title
-            )
+            empty = Chart(self._subject().design(1, None))
+            return Advised((), (), "nothing was seen yet: the module has not run in training mode", empty, self._title)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)
-            found = diagnosed(self._chart(), self._title, time.perf_counter() - self._began)
-        return advised(found, None, None, TERMS)
+            warnings.simplefilter("ignore", DoubtWarning)
+            chart, judge = self._chart(), self._judged()
+            recipe = data = None
+            if judge is not None:
+                subject, data = self._subject(), judge.data
+                epochs = max(math.ceil(self.updates * subject.batch_size / len(data.train)), 1)
+                recipe = translated(subject, epochs, data)
+                if compare and not hopeless(chart):
+                    chart = replace(chart, reference=control(subject, _held_out(data), epochs, 0))
+            found = diagnosed(chart, self._title, time.perf_counter() - self._began)
+            return advised(found, recipe, data, TERMS)
 
     @property
     def _title(self) -> str:
@@ -298,3 +311,9 @@ class Watch:
         if self._warns and rule not in self._warned:
             self._warned.add(rule)
             warnings.warn(sentence, DoubtWarning, stacklevel=3)
+
+
+def _held_out(data: Dataset) -> Dataset:
+    """The same rows, a fifth of them for validation."""
+    rows = split(len(data.train), {"validation": 0.2}, 0, data.train.y if data.classes else None)
+    return replace(data, train=data.train.take(rows["train"]), validation=data.train.take(rows["validation"]))
