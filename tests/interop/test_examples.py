@@ -22,7 +22,6 @@ def test_what_is_named_heals_the_torch_example(capsys):
     assert "the gradient fades on its way back to the first layers" in told
     assert "try: nn.ReLU()" in told
     assert torch_broken.train(torch_broken.network(torch.nn.ReLU)) > 0.9
-    assert "healthy" in capsys.readouterr().out
 
 
 @pytest.mark.slow
@@ -36,4 +35,3 @@ def test_what_is_named_heals_the_keras_example(capsys):
     assert "the gradient fades on its way back to the first layers" in told
     assert 'try: activation="relu" in hidden layers' in told
     assert keras_broken.train(keras_broken.network("relu")) > 0.9
-    assert "healthy" in capsys.readouterr().out

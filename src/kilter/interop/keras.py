@@ -1,12 +1,15 @@
-"""Keras 3, with any backend: `examine` any model, and `to_recipe` for one that is made of known layers."""
+"""Keras 3, with any backend: `examine` any model, `watch` one while it is fitted, `to_recipe` for one of known layers."""
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kilter.core.errors import InputError
 from kilter.data.dataset import Dataset
 from kilter.interop.advice import Advised
 from kilter.train.recipe import Recipe
+
+if TYPE_CHECKING:
+    from kilter.interop.keras_watch import Watch
 
 
 def is_model(value: Any) -> bool:
@@ -93,6 +96,26 @@ def to_recipe(
 
     asked = keras_examine.Asked(loss, optimizer, batch_size, validation, epochs, seed)
     return keras_examine.to_recipe(model, x, y, asked)
+
+
+def watch(model: Any, x: Any, y: Any = None, *, loss: Any = None, optimizer: Any = None, batch_size: int = 32) -> "Watch":
+    """A callback for ``model.fit`` that says afterwards what was wrong, by its ``checkup()``.
+
+    Args:
+        model: compiled, untrained; it is looked at here, and is as before afterwards.
+        x: rows that it is looked at on, inputs or a loader of pairs.
+        y: their targets.
+        loss: in place of what the model is compiled with.
+        optimizer: likewise.
+        batch_size: rows of an update.
+
+    Raises:
+        InputError: as for `examine`.
+    """
+    _needed(model)
+    from kilter.interop import keras_examine, keras_watch
+
+    return keras_watch.Watch(model, x, y, keras_examine.Asked(loss, optimizer, batch_size, None, None, 0))
 
 
 def _needed(model: Any) -> None:

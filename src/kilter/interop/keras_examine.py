@@ -1,7 +1,7 @@
 """The examination of a Keras model: seen through wrapped layers, trained for a while and put back, translated where it can be."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from kilter.interop.judging import Judge, dataset
 from kilter.interop.keras_hooks import Wrapped, backward
 from kilter.interop.keras_terms import TERMS
 from kilter.interop.keras_trainee import KerasTrainee, put, restored
+from kilter.interop.node import Node
 from kilter.interop.subject import Subject, examined
 from kilter.train.recipe import Recipe
 
@@ -61,6 +62,22 @@ def to_recipe(model: Any, x: Any, y: Any, asked: Asked) -> tuple[Recipe, Dataset
     return subject.recipe(subject.paced(len(trainee.parts["train"][0]))), data
 
 
+def looked_at(model: Any, x: Any, y: Any, asked: Asked) -> tuple[Subject, Dataset | None, Start, Array]:
+    """A model in front of its training, its rows as data without validation, and as they go into the model."""
+    rows = _rows(x, y)
+    _built(model, rows[0])
+    with restored(model):
+        subject, data, start, _ = _admitted(model, rows, asked)
+    if data is None:
+        return subject, None, start, rows[0]
+    whole, _ = dataset(rows[0], rows[1], _outputs(subject.nodes), subject.loss, None, None, model.name)
+    return subject, whole, start, rows[0]
+
+
+def _outputs(nodes: Sequence[Node]) -> int:
+    return nodes[-1].after[-1] if nodes and nodes[-1].after else 1
+
+
 def _admitted(
     model: Any, rows: tuple[Array, Array], asked: Asked
 ) -> tuple[Subject, Dataset | None, Start, KerasTrainee]:
@@ -81,7 +98,7 @@ def _admitted(
             ) from error
     put(model, kept)
     part = keras_layers.loss(loss)
-    outputs = wrapped.nodes[-1].after[-1] if wrapped.nodes and wrapped.nodes[-1].after else 1
+    outputs = _outputs(wrapped.nodes)
     held = None if asked.validation is None else _rows(*asked.validation)
     data, chosen = dataset(x, y, outputs, part, held, asked.seed, model.name)
     parts = {name: (x[each], y[each]) for name, each in chosen.items()} | ({} if held is None else {"validation": held})

@@ -36,6 +36,7 @@ class Wrapped:
         self._held: list[Any] = []
         self._met: Counter[str] = Counter()
         self._place = 0
+        self._order: list[int | None] = []  # for every layer that a signal passes, its node
         self._inner: list[tuple[Any, Any]] = []
         self._parts: dict[Any, Layer | None] = {}
 
@@ -98,7 +99,8 @@ class Wrapped:
         """A signal went through a layer: note it, or add a tap to it."""
         if self.taps is not None:
             self._place += 1
-            return y + keras.ops.cast(self.taps[self._place - 1], y.dtype)
+            own = self._order[self._place - 1]
+            return y if own is None else y + keras.ops.cast(self.taps[own], y.dtype)
         several = isinstance(x, tuple | list)
         inputs = tuple(self._known(each) for each in (x if several else [x]))
         added = several and len(inputs) == 2 and type(layer) is keras.layers.Add
@@ -106,6 +108,7 @@ class Wrapped:
         first = x[0] if several else x
         node = self._node(place, kind, known or Opaque(kind or place), role, first, y, inputs)
         node.kernel = None if layer is None else keras_layers.kernel(layer)
+        self._order.append(len(self.nodes) - 1 if self.nodes and self.nodes[-1] is node else None)
         return y
 
     def _known(self, x: Any) -> int:

@@ -78,3 +78,8 @@ def anatomy(nodes: Sequence[Node]) -> Anatomy:
         for index, node in enumerate(organs(nodes))
     ]
     return Anatomy(tuple(pieces))
+
+
+def channels_last(array: Array, first: bool) -> Array:
+    """An array with its second axis moved to the end where ``first``."""
+    return np.moveaxis(array, 1, -1) if first and array.ndim > 2 else array

@@ -1,4 +1,4 @@
-"""PyTorch: `examine` any module, `watch` one in a loop of one's own, and `to_recipe` for one that is made of known layers."""
+"""PyTorch: `examine` any module, `watch` one in a loop of one's own, `to_recipe` for one of known layers."""
 
 import sys
 from collections.abc import Callable
@@ -77,7 +77,7 @@ def to_recipe(
     epochs: int | None = None,
     seed: int = 0,
 ) -> tuple[Recipe, Dataset]:
-    """A module, its loss and its optimizer as a recipe, and the first rows of the loader as data, so that remedies can be proved.
+    """A module with its loss and optimizer as a recipe, and rows of the loader as data, so that remedies can be proved.
 
     Weights are not carried over: layers get the initializers that their weights tell of. Images come out channels last.
 

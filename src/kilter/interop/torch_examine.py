@@ -15,11 +15,11 @@ from kilter.doctor.chart import Start
 from kilter.interop import record, torch_losses, torch_optimizers
 from kilter.interop.advice import Advised
 from kilter.interop.judging import Judge, dataset
-from kilter.interop.node import Array, Node
+from kilter.interop.node import Node
 from kilter.interop.subject import Subject, examined, without_logarithm
-from kilter.interop.torch_hooks import channels_last, observed, weights_of
+from kilter.interop.torch_hooks import observed, weights_of
 from kilter.interop.torch_optimizers import Given
-from kilter.interop.torch_rows import Rows, taken, undisturbed
+from kilter.interop.torch_rows import arrays, taken, undisturbed
 from kilter.interop.torch_terms import TERMS
 from kilter.interop.torch_trainee import TorchTrainee
 from kilter.train.recipe import Recipe
@@ -101,8 +101,8 @@ def _admitted(
     if known.logarithms:
         nodes, last, part = without_logarithm(nodes, last, part)
     title = type(module).__name__
-    others = None if held is None else _arrays(held, seen.layout)
-    data, chosen_rows = dataset(*_arrays(rows, seen.layout), seen.outputs, part, others, seed, title)
+    others = None if held is None else arrays(held.x, held.y, seen.layout)
+    data, chosen_rows = dataset(*arrays(rows.x, rows.y, seen.layout), seen.outputs, part, others, seed, title)
     trainee.parts = {name: (rows.x[each].to(device), rows.y[each].to(device)) for name, each in chosen_rows.items()}
     if held is not None:
         trainee.parts["validation"] = held.x.to(device), held.y.to(device)
@@ -114,12 +114,6 @@ def _admitted(
     chance = float("nan") if data is None else Judge(data, part).chance_loss
     start = record.start(nodes, subject.anatomy, seen.loss, chance, seen.weights)
     return _Admitted(subject, data, start, trainee, len(trainee.parts["train"][0]))
-
-
-def _arrays(rows: Rows, first: bool) -> tuple[Array, Array]:
-    """Inputs, channels last, and targets."""
-    x = rows.x.float() if rows.x.is_floating_point() else rows.x
-    return channels_last(x.numpy(), first), (rows.y.float() if rows.y.is_floating_point() else rows.y).numpy()
 
 
 def _copied(module: torch.nn.Module, memo: dict[int, Any]) -> torch.nn.Module:

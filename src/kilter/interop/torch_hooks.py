@@ -10,7 +10,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from kilter.interop import torch_functions, torch_layers
-from kilter.interop.node import FORM, LAYER, SUM, UNKNOWN, Array, Node
+from kilter.interop.node import FORM, LAYER, SUM, UNKNOWN, Array, Node, channels_last
 from kilter.interop.opaque import Opaque
 from kilter.interop.record import Weight, named
 from kilter.nn.activations import Activation
@@ -251,11 +251,6 @@ _READS = frozenset(["size", "dim", "numel", "is_floating_point", "requires_grad_
 def _same(x: torch.Tensor, y: torch.Tensor) -> bool:
     """Whether a reshape leaves a signal as it is, but for a last axis of one."""
     return y.shape == x.shape or (x.ndim == 2 and x.shape[1] == 1 and y.shape == x.shape[:1])
-
-
-def channels_last(array: Array, first: bool) -> Array:
-    """An array with its second axis moved to the end where ``first``."""
-    return np.moveaxis(array, 1, -1) if first and array.ndim > 2 else array
 
 
 def _look(node: Node, x: Array | None, y: Array) -> None:

@@ -12,6 +12,7 @@ import torch
 from torch.utils.data import DataLoader, SequentialSampler
 
 from kilter.core.errors import InputError
+from kilter.interop.node import Array, channels_last
 
 # Most rows, and most numbers in them.
 _ROWS, _NUMBERS = 4096, 1 << 26
@@ -104,6 +105,12 @@ def _pair(batch: Any, name: str) -> tuple[torch.Tensor, torch.Tensor]:
             f"{name}: inputs of shape {tuple(x.shape)} and targets of shape {tuple(y.shape)} must have a row an example"
         )
     return x.detach().cpu(), y.detach().cpu()
+
+
+def arrays(x: torch.Tensor, y: torch.Tensor, first: bool) -> tuple[Array, Array]:
+    """Inputs and targets as arrays, channels last where they stand ``first``."""
+    rows, targets = (each.float().numpy() if each.is_floating_point() else each.numpy() for each in (x, y))
+    return channels_last(rows, first), targets
 
 
 @contextmanager

@@ -11,21 +11,20 @@ import numpy as np
 import torch
 
 from kilter.core.errors import DoubtWarning, InputError
-from kilter.data.dataset import Dataset, Part
-from kilter.data.split import split
-from kilter.doctor.chart import Chart, Course, Start, Steps
-from kilter.doctor.examine import diagnosed, hopeless, seen
+from kilter.doctor.chart import Chart, Start, Steps
+from kilter.doctor.examine import seen
 from kilter.doctor.words import Severity
 from kilter.interop import record, torch_losses, torch_optimizers
-from kilter.interop.advice import Advised, advised
-from kilter.interop.judging import Judge, dataset, encoded
+from kilter.interop.advice import Advised
+from kilter.interop.judging import Judge, dataset
 from kilter.interop.line import Line
 from kilter.interop.node import Array, Node, anatomy
-from kilter.interop.subject import Subject, control, facts, translated, without_logarithm
-from kilter.interop.torch_hooks import Observer, channels_last, weights_of
+from kilter.interop.review import course, reviewed
+from kilter.interop.subject import Subject, facts, without_logarithm
+from kilter.interop.torch_hooks import Observer, weights_of
+from kilter.interop.torch_rows import arrays
 from kilter.interop.torch_terms import TERMS
 from kilter.interop.trial import FIRST
-from kilter.metrics import R2
 from kilter.vitals import Vitals
 
 # Most rows of the inputs that are kept, and most numbers in them.
@@ -75,7 +74,7 @@ class Watch:
         self._known = (
             torch_losses.Known(None, "a loss that was not given") if loss is None else torch_losses.known(loss)
         )
-        self._losses, self._scores = Line(), Line()
+        self._losses = Line()
         self._first_losses: list[float] = []
         self._fetched: list[torch.Tensor] = []
         self._looks, self._looking, self._batch = 0, False, 0
@@ -83,11 +82,10 @@ class Watch:
         self._vitals: Vitals | None = None
         self._nodes: list[Node] = []
         self._ends, self._layout, self._outputs = (0, 0), False, 1
-        self._rows: list[tuple[Array, Array]] = []
+        self._rows: list[tuple[torch.Tensor, torch.Tensor]] = []
         self._pair: tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None = None
         self._input: torch.Tensor | None = None
         self._alive: list[dict[str, Array]] = [{}, {}]
-        self._judge: Judge | None = None
         self._weights: dict[str, record.Weight] = {}
         self._warned: set[str] = set()
         self._observer = Observer(module, self._due)
@@ -148,19 +146,10 @@ class Watch:
         if self._start is None:
             empty = Chart(self._subject().design(1, None))
             return Advised((), (), "nothing was seen yet: the module has not run in training mode", empty, self._title)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)
-            warnings.simplefilter("ignore", DoubtWarning)
-            chart, judge = self._chart(), self._judged()
-            recipe = data = None
-            if judge is not None:
-                subject, data = self._subject(), judge.data
-                epochs = max(math.ceil(self.updates * subject.batch_size / len(data.train)), 1)
-                recipe = translated(subject, epochs, data)
-                if compare and not hopeless(chart):
-                    chart = replace(chart, reference=control(subject, _held_out(data), epochs, 0))
-            found = diagnosed(chart, self._title, time.perf_counter() - self._began)
-            return advised(found, recipe, data, TERMS)
+        judge = self._judged()
+        data = None if judge is None else judge.data
+        settings = {"compare": compare, "terms": TERMS, "began": self._began}
+        return reviewed(self._subject(), self._chart(), data, self.updates, **settings)
 
     @property
     def _title(self) -> str:
@@ -218,30 +207,38 @@ class Watch:
             self._say()
 
     def _keep_rows(self) -> None:
-        """Keep inputs and targets while there is room, and the score on the batch."""
+        """Keep inputs and targets while there is room."""
         if self._pair is None:
             return
-        x, outputs, y = (
-            each.float().cpu().numpy() if each.is_floating_point() else each.cpu().numpy() for each in self._pair
-        )
-        self._pair = None
-        x, self._outputs = channels_last(x, self._layout), outputs.shape[1] if outputs.ndim > 1 else 1
-        room = min(_ROWS, _NUMBERS // max(x[:1].size, 1)) - sum(len(rows) for rows, _ in self._rows)
+        x, outputs, y = (each.cpu() for each in self._pair)
+        self._pair, self._outputs = None, outputs.shape[1] if outputs.ndim > 1 else 1
+        room = min(_ROWS, _NUMBERS // max(x[:1].numel(), 1)) - sum(len(rows) for rows, _ in self._rows)
         if room > 0:
-            self._rows.append((x[:room], y[:room]))
-        if self._judge is None:
-            self._judge = self._judged()
-        if self._judge is not None:
-            self._scores.add(self._judge.score(outputs, Part(x, encoded(y, self._judge.data.target))))
+            self._rows.append((x[:room].clone(), y[:room].clone()))
 
     def _judged(self) -> Judge | None:
         """Tells good outputs from bad, by the rows that were kept."""
         if not self._rows:
             return None
-        x, y = (np.concatenate(each) for each in zip(*self._rows, strict=True))
+        x, y = (torch.cat(each) for each in zip(*self._rows, strict=True))
         subject = self._subject()
-        data, _ = dataset(x, y, self._outputs, subject.loss, None, None, self._title)
+        data, _ = dataset(*arrays(x, y, self._layout), self._outputs, subject.loss, None, None, self._title)
         return None if data is None else Judge(data, subject.loss)
+
+    def _score(self, judge: Judge | None) -> float:
+        """Score of the module as it is on the rows that were kept; NaN where that cannot be told."""
+        if judge is None:
+            return math.nan
+        device = next((each.device for each in self._module.parameters()), torch.device("cpu"))
+        modes = {each: each.training for each in self._module.modules()}
+        self._module.eval()
+        try:
+            with torch.no_grad(), torch.random.fork_rng():
+                outputs = [self._module(x.to(device)).float().cpu().numpy() for x, _ in self._rows]
+        finally:
+            for each, training in modes.items():
+                each.training = training
+        return judge.score(np.concatenate(outputs), judge.data.train)
 
     def _subject(self) -> Subject:
         nodes, last, loss = self._nodes, self._ends[1], self._known.loss
@@ -263,26 +260,17 @@ class Watch:
             start = replace(start, chance=judge.chance_loss)
         told = np.array([self._first_losses])
         steps = Steps(told, np.full_like(told, np.nan)) if told.size else None
-        course = self._course(judge) if self._losses.bins or self._alive[0] or self._alive[1] else None
-        return Chart(subject.design(1, None), about, start, steps, course)
+        own = course(judge, {"loss": self._losses.bins}, self._score(judge), self._dead())
+        return Chart(subject.design(1, None), about, start, steps, own)
 
-    def _course(self, judge: Judge | None) -> Course:
-        line = np.array([self._losses.bins or [math.nan]])
-        recent = self._scores.bins[-max(len(self._scores.bins) // 4, 1) :]
-        score = np.array([float(np.mean(recent)) if recent else math.nan])
-        dead = {
-            node.label: np.array(
-                [1.0 - float((self._alive[0].get(node.place, False) | self._alive[1].get(node.place, False)).mean())]
-            )
-            for node in self._nodes
-            if node.alive is not None
-        }
-        diverged = np.array([not np.isfinite(line).all() and bool(self._losses.bins)])
-        metric = R2() if judge is None else judge.metric
-        chance = math.nan if judge is None else judge.chance
-        return Course(
-            (0,), metric, chance, {"loss": line}, score, score, score, diverged, np.zeros((1, 0)), dead, whole=False
-        )
+    def _dead(self) -> dict[str, float]:
+        """Share of the units of each rectifier that were never active, by the layer's label."""
+        seen_alive = {}
+        for node in self._nodes:
+            masks = [known[node.place] for known in self._alive if node.place in known]
+            if masks:
+                seen_alive[node.label] = 1.0 - float(np.any(masks, 0).mean())
+        return seen_alive
 
     def _fetch(self) -> None:
         """Take losses from the device."""
@@ -312,8 +300,3 @@ class Watch:
             self._warned.add(rule)
             warnings.warn(sentence, DoubtWarning, stacklevel=3)
 
-
-def _held_out(data: Dataset) -> Dataset:
-    """The same rows, a fifth of them for validation."""
-    rows = split(len(data.train), {"validation": 0.2}, 0, data.train.y if data.classes else None)
-    return replace(data, train=data.train.take(rows["train"]), validation=data.train.take(rows["validation"]))
