@@ -19,8 +19,8 @@ from kilter.core.errors import InputError
 from kilter.doctor import Cause
 from kilter.examining import examine
 from kilter.interop import keras as interop
-from kilter.interop.keras_layers import array
 from kilter.interop.keras_hooks import Wrapped, backward
+from kilter.interop.keras_layers import array
 from kilter.interop.node import organs
 from kilter.interop.record import stacked
 from kilter.vitals import measure
@@ -74,7 +74,15 @@ def test_vitals_are_those_of_the_translated_network_and_its_gradients():
         own.Conv(3, 3, bias=True), own.BatchNorm(0.99, 1e-3), own.ReLU(), own.Residual(body), own.AvgPool(2),
         own.Flatten(), own.Dense(3),
     )  # fmt: skip
-    params = (of("conv"), {"scale": jnp.ones(3), "shift": jnp.zeros(3)}, (), {"body": (of("conv2"), ())}, (), (), of("head"))
+    params = (
+        of("conv"),
+        {"scale": jnp.ones(3), "shift": jnp.zeros(3)},
+        (),
+        {"body": (of("conv2"), ())},
+        (),
+        (),
+        of("head"),
+    )
     state = net.init(jax.random.key(0), (4, 4, 2))[1]
     expected = jax.jit(measure)(net, losses.SoftmaxCrossEntropy(), params, state, x, y, key=jax.random.key(0))
     nodes, value, weights = seen(model, x, y)
@@ -110,7 +118,11 @@ print(json.dumps([value, [[float(n.signal.rms), float(n.signal.backward)] for n 
 def test_another_backend_gives_the_same_vitals():
     told = [
         subprocess.run(
-            [sys.executable, "-c", ELSEWHERE], capture_output=True, text=True, check=True, env=os.environ | {"KERAS_BACKEND": backend}
+            [sys.executable, "-c", ELSEWHERE],
+            capture_output=True,
+            text=True,
+            check=True,
+            env=os.environ | {"KERAS_BACKEND": backend},
         ).stdout.splitlines()[-1]
         for backend in ("jax", "torch")
     ]
@@ -120,7 +132,13 @@ def test_another_backend_gives_the_same_vitals():
 def test_weights_layers_and_what_was_compiled_stay_as_they_were():
     keras.utils.set_random_seed(0)
     model = keras.Sequential(
-        [LAYERS.Input((8,)), LAYERS.Dense(16, activation="relu"), LAYERS.BatchNormalization(), LAYERS.Dropout(0.2), LAYERS.Dense(3)]
+        [
+            LAYERS.Input((8,)),
+            LAYERS.Dense(16, activation="relu"),
+            LAYERS.BatchNormalization(),
+            LAYERS.Dropout(0.2),
+            LAYERS.Dense(3),
+        ]
     )
     model.compile(optimizer=keras.optimizers.Adam(0.01), loss=CE)
     before = [array(each) for each in model.variables]

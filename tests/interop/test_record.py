@@ -120,7 +120,9 @@ def test_a_line_keeps_means_and_what_is_not_finite():
 
 def course(loss, score):
     one = np.array([score])
-    return Course((0,), Accuracy(), 0.1, {"loss": np.array([loss])}, one, one, one, np.array([False]), np.zeros((1, 0)), {})
+    return Course(
+        (0,), Accuracy(), 0.1, {"loss": np.array([loss])}, one, one, one, np.array([False]), np.zeros((1, 0)), {}
+    )
 
 
 @pytest.mark.parametrize(

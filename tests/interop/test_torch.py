@@ -8,17 +8,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
-from torch_cases import Residual, easy, loader, perceptron, three
 from sklearn.datasets import load_digits
 from torch import nn
 from torch.nn import functional as tf
+from torch_cases import Residual, easy, loader, perceptron, three
 
 from kilter import losses
 from kilter import nn as own
 from kilter.core.errors import DoubtWarning, InputError
 from kilter.doctor import Cause
 from kilter.interop import torch as interop
-from kilter.interop.chained import chained
 from kilter.interop.node import organs
 from kilter.interop.record import stacked
 from kilter.interop.torch_hooks import observed
@@ -78,9 +77,20 @@ def test_vitals_from_hooks_are_those_of_the_translated_network():
     )  # fmt: skip
     state = net.init(jax.random.key(0), (4, 4, 2))[1]
     rows = jnp.asarray(np.moveaxis(x.numpy(), 1, -1))
-    expected = jax.jit(measure)(net, losses.SoftmaxCrossEntropy(), weights_of(module), state, rows, y.numpy(), key=jax.random.key(0))
+    expected = jax.jit(measure)(
+        net, losses.SoftmaxCrossEntropy(), weights_of(module), state, rows, y.numpy(), key=jax.random.key(0)
+    )
     seen = organs(observer.nodes)
-    assert [type(node.layer) for node in seen] == [own.Conv, own.BatchNorm, own.ReLU, own.Conv, own.Tanh, own.AvgPool, own.Flatten, own.Dense]
+    assert [type(node.layer) for node in seen] == [
+        own.Conv,
+        own.BatchNorm,
+        own.ReLU,
+        own.Conv,
+        own.Tanh,
+        own.AvgPool,
+        own.Flatten,
+        own.Dense,
+    ]
     found = stacked([node.signal for node in seen])
     for name in found._fields:
         np.testing.assert_allclose(getattr(found, name)[0], getattr(expected.signals, name), err_msg=name, **CLOSE)
@@ -98,7 +108,9 @@ def test_a_module_is_translated_with_what_drew_its_weights():
     module = three(nn.Tanh)
     nn.init.constant_(module[0].weight, 0.5)
     nn.init.normal_(module[2].weight, std=0.7)
-    recipe, data = interop.to_recipe(module, CE, loader(X, Y), optimizer=torch.optim.SGD(module.parameters(), 0.1, momentum=0.9, weight_decay=1e-3))
+    recipe, data = interop.to_recipe(
+        module, CE, loader(X, Y), optimizer=torch.optim.SGD(module.parameters(), 0.1, momentum=0.9, weight_decay=1e-3)
+    )
     layers = recipe.net.layers
     assert [type(each) for each in layers] == [own.Dense, own.Tanh, own.Dense, own.Tanh, own.Dense]
     assert layers[0].initializer == own.initializers.Constant(0.5)
@@ -141,7 +153,7 @@ def test_what_kilter_does_not_know_is_refused_by_its_name():
     with pytest.raises(InputError, match="Kilter has none like MultiMarginLoss"):
         interop.to_recipe(three(), nn.MultiMarginLoss(), loader(X, Y))
     with pytest.raises(InputError, match="Kilter has none like ASGD"):
-        interop.to_recipe(three(), CE, loader(X, Y), optimizer=lambda p: torch.optim.ASGD(p))
+        interop.to_recipe(three(), CE, loader(X, Y), optimizer=torch.optim.ASGD)
 
 
 class Cumulated(nn.Module):
@@ -244,7 +256,7 @@ def test_other_arguments_that_cannot_be_used_are_refused():
         examined(three(), optimizer=3)
     with pytest.raises(InputError, match="epochs must be a whole number"):
         examined(three(), epochs=-1)
-    with pytest.raises(InputError, match="torch.nn.Module"):
+    with pytest.raises(InputError, match=r"torch\.nn\.Module"):
         interop.examine(3, CE, loader(X, Y))
     with pytest.raises(InputError, match="every must be"):
         interop.watch(three(), every=0)
@@ -338,7 +350,10 @@ def unscaled():
 
 
 def exploding():
-    return examined(changed(lambda layer: nn.init.normal_(layer.weight, std=1.5), depth=6), optimizer=lambda p: torch.optim.SGD(p, 0.05))
+    return examined(
+        changed(lambda layer: nn.init.normal_(layer.weight, std=1.5), depth=6),
+        optimizer=lambda p: torch.optim.SGD(p, 0.05),
+    )
 
 
 def linear():
@@ -431,7 +446,7 @@ def test_a_watch_sees_the_updates_of_weights():
 
 
 def test_a_watch_warns_at_once_of_what_is_surely_wrong():
-    with pytest.warns(DoubtWarning, match="no longer a finite number"):
+    with pytest.warns(DoubtWarning, match="no longer finite"):
         watch = watched(changed(lambda layer: nn.init.normal_(layer.weight, std=9.0)), rate=1e6)
     assert watch.checkup().findings
     with pytest.warns(DoubtWarning, match="squashed twice"):

@@ -1,19 +1,13 @@
 """Small PyTorch networks and rows that the tests examine."""
 
+from itertools import pairwise
+
 import numpy as np
 import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 torch.set_num_threads(1)
-
-
-def blobs(rows=320, features=8, classes=3, seed=0):
-    """Classes around points far enough apart that a network gets nearly all right, but no line does."""
-    draw = np.random.default_rng(seed)
-    x = draw.normal(size=(rows, features)).astype(np.float32)
-    y = ((x[:, 0] * x[:, 1] > 0).astype(int) + (np.abs(x[:, 2]) > 0.67)).astype(np.int64) % classes
-    return torch.from_numpy(x), torch.from_numpy(y)
 
 
 def easy(rows=320, features=8, classes=3, seed=0):
@@ -36,7 +30,7 @@ def perceptron(*layers, seed=0):
 def three(activation=nn.ReLU, depth=2, width=32, features=8, outputs=3, seed=0):
     torch.manual_seed(seed)
     sizes = [features, *[width] * depth]
-    hidden = [each for a, b in zip(sizes, sizes[1:], strict=False) for each in (nn.Linear(a, b), activation())]
+    hidden = [each for a, b in pairwise(sizes) for each in (nn.Linear(a, b), activation())]
     return nn.Sequential(*hidden, nn.Linear(width, outputs))
 
 

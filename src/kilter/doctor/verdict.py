@@ -12,6 +12,7 @@ _FAILED = 0.2
 # Without a reference: a score is near chance below this share of the way to the best one, and a loss does not fall above
 # this share of that of a constant prediction.
 _NEAR_CHANCE, _KEPT = 0.1, 0.9
+_ALONE = "this network has learned next to nothing, and there is none to compare it with"
 
 
 def floor(reference: Course) -> float:
@@ -56,7 +57,7 @@ def unwell(chart: Chart) -> bool | None:
 
 
 def poor(chart: Chart, course: Course) -> bool:
-    """Whether a training is clearly bad by itself: its score is near chance; where no score is known, its loss does not fall."""
+    """Whether a training is clearly bad by itself: a score near chance, or, where none is known, a loss that does not fall."""
     if np.isfinite(course.score).any():
         return learned(course) <= _NEAR_CHANCE * max(abs(course.metric.perfect - course.chance), 1e-12)
     loss = course.history["loss"]
@@ -73,11 +74,7 @@ def undecided(chart: Chart, *, rows: int = 20) -> str:
     if course is None:
         return "nothing was trained"
     if reference is None:
-        return (
-            "this network has learned next to nothing, and there is none to compare it with"
-            if poor(chart, course)
-            else ""
-        )
+        return _ALONE if poor(chart, course) else ""
     if learned(reference) <= floor(reference) and not course.whole:
         return "neither this network nor an ordinary one has learned anything within this budget"
     if learned(reference) <= 0.0 and float(course.gains.mean()) <= float(reference.gains.mean()) + floor(reference):

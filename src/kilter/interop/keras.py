@@ -98,7 +98,9 @@ def to_recipe(
     return keras_examine.to_recipe(model, x, y, asked)
 
 
-def watch(model: Any, x: Any, y: Any = None, *, loss: Any = None, optimizer: Any = None, batch_size: int = 32) -> "Watch":
+def watch(
+    model: Any, x: Any, y: Any = None, *, loss: Any = None, optimizer: Any = None, batch_size: int = 32
+) -> "Watch":
     """A callback for ``model.fit`` that says afterwards what was wrong, by its ``checkup()``.
 
     Args:

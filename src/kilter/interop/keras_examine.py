@@ -1,4 +1,4 @@
-"""The examination of a Keras model: seen through wrapped layers, trained for a while and put back, translated where it can be."""
+"""The examination of a Keras model: seen through wrapped layers, trained, put back, translated where it can be."""
 
 import time
 from collections.abc import Iterable, Sequence
@@ -114,12 +114,13 @@ def _admitted(
 
 def _compiled(model: Any, asked: Asked) -> tuple[Any, Any]:
     """The loss, and a fresh optimizer like the one asked for or compiled in."""
-    loss = asked.loss if asked.loss is not None else getattr(model, "loss", None)
+    loss: Any = asked.loss if asked.loss is not None else getattr(model, "loss", None)
     if loss is None:
         raise InputError("loss: the model is not compiled with one; compile it, or give loss=keras.losses....")
     given = asked.optimizer if asked.optimizer is not None else getattr(model, "optimizer", None) or "adam"
     try:
-        loss, own = keras.losses.get(loss), keras.optimizers.get(given)
+        loss = keras.losses.get(loss)
+        own: Any = keras.optimizers.get(given)
     except ValueError as error:
         raise InputError(f"loss or optimizer: Keras knows none such: {error}") from None
     fresh = type(own).from_config(own.get_config())
@@ -163,9 +164,8 @@ def _gathered(loader: Iterable[Any]) -> tuple[Array, Array]:
             if sum(map(len, xs)) >= _ROWS:
                 break
     except Exception as error:
-        raise InputError(
-            f"x: without y a loader of pairs is needed, this one raised {type(error).__name__} after {len(xs)} batches: {error}"
-        ) from error
+        raised = f"{type(error).__name__} after {len(xs)} batches: {error}"
+        raise InputError(f"x: without y a loader of pairs is needed, this one raised {raised}") from error
     if not xs:
         raise InputError("x: the loader gives no rows; a pair of inputs and targets is needed at least once")
     return np.concatenate(xs), np.concatenate(ys)

@@ -1,4 +1,4 @@
-"""What goes on inside a Keras model, with any backend: its layers are wrapped for two passes, and are as before afterwards."""
+"""What goes on inside a Keras model, with any backend: layers are wrapped for two passes, then as before."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -85,7 +85,7 @@ class Wrapped:
 
         return run
 
-    def _activating(self, layer: Any, function: Callable[..., Any]) -> Callable[..., Any]:
+    def _activating(self, layer: Any, function: Any) -> Callable[..., Any]:
         def run(x: Any) -> Any:
             _, given = self._inner[-1]
             x = self._passed(layer.name, type(layer).__name__, self._parts[layer], given, x, layer)

@@ -4,10 +4,11 @@ from kilter.doctor.remedy import Remedy
 from kilter.interop.advice import Terms
 
 _FAMILIES = {
-    "output": "end in a Dense without activation, with SparseCategoricalCrossentropy(from_logits=True) for classes or MeanSquaredError() for numbers",
+    "output": "end in a Dense without activation, with SparseCategoricalCrossentropy(from_logits=True) for classes, "
+    "MeanSquaredError() for numbers",
     "inputs": "keras.layers.Normalization(), adapted to x, in front",
     "targets": "y = (y - y_train.mean()) / y_train.std(), undone on predictions",
-    "learning_rate": "a positive learning_rate, ten times smaller where the loss jumps, ten times larger where it hardly moves",
+    "learning_rate": "a positive learning_rate: a tenth where the loss jumps, ten times as large where it hardly moves",
     "optimizer": "keras.optimizers.Adam()",
     "initializer": 'kernel_initializer="he_normal", bias_initializer="zeros"',
     "activation": 'activation="relu" in hidden layers',

@@ -38,7 +38,7 @@ class KerasTrainee:
         self, model: Any, loss: Any, optimizer: Any, parts: dict[str, tuple[Array, Array]], batch_size: int
     ) -> None:
         self.model, self.parts, self.batch_size = model, parts, batch_size
-        self._whole = _Inside(model)
+        self._whole: Any = _Inside(model)
         self._whole.compile(optimizer=optimizer, loss=loss)
 
     def epoch(self, order: Array, changes: int) -> tuple[list[float], list[float]]:

@@ -48,7 +48,7 @@ class Watch(keras.callbacks.Callback):
                 line.add(float(logs[name]))
 
     def checkup(self, *, compare: bool = True) -> Advised:
-        """What the rules make of all that was seen so far; ``compare`` as for `kilter.interop.torch_watch.Watch.checkup`."""
+        """What the rules make of all that was seen so far; ``compare`` as for PyTorch's watch."""
         judge = None if self._data is None else Judge(self._data, self._subject.loss)
         score = math.nan
         if judge is not None and self._updates:

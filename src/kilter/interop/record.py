@@ -72,8 +72,9 @@ def stacked(signals: Sequence[Signal]) -> Signal:
     """Signals of several layers as one, ``(1, layers)``."""
     if not signals:
         none = np.zeros((1, 0))
-        return Signal(*(none,) * 8, np.zeros((1, 0, len(EDGES) + 1)), *(none,) * 4)
-    return Signal(*(np.stack([np.asarray(value) for value in values])[None] for values in zip(*signals, strict=True)))
+        return Signal._make(none for _ in Signal._fields)._replace(histogram=np.zeros((1, 0, len(EDGES) + 1)))
+    columns = (np.stack([np.asarray(value) for value in values])[None] for values in zip(*signals, strict=True))
+    return Signal._make(columns)
 
 
 def _rms(array: Array | None) -> float:

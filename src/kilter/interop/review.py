@@ -49,7 +49,9 @@ def course(judge: Judge | None, lines: dict[str, list[float]], score: float, dea
     """A training that goes on, told by its losses and by its score on rows that were seen."""
     longest = max(map(len, lines.values()))
     history = {
-        name: np.array([[*line, *(longest - len(line)) * [math.nan]]]) for name, line in lines.items() if line or name == "loss"
+        name: np.array([[*line, *(longest - len(line)) * [math.nan]]])
+        for name, line in lines.items()
+        if line or name == "loss"
     }
     if not history["loss"].size:
         history["loss"] = np.array([[math.nan]])

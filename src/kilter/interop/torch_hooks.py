@@ -257,7 +257,7 @@ def _look(node: Node, x: Array | None, y: Array) -> None:
     with np.errstate(all="ignore"):
         node.signal = summary(y, layer=node.layer, x=x)
     if isinstance(node.layer, Activation) and node.layer.mortal and node.layer.elementwise and x is not None:
-        node.alive = ~np.asarray(node.layer.dead(x)).all(tuple(range(x.ndim - 1)))
+        node.alive = np.asarray(~np.asarray(node.layer.dead(x)).all(tuple(range(x.ndim - 1))))
 
 
 def _back(node: Node, rows: int) -> Callable[[torch.Tensor], None]:

@@ -31,7 +31,7 @@ def kernel(module: t.Module) -> Array | None:
 
 
 def layer(module: t.Module) -> Layer | None:
-    """The layer of Kilter that does what a module does, with the initializers that its weights tell of; None where there is none."""
+    """The layer of Kilter for a module, with the initializers that its weights tell of; None where there is none."""
     make = next((make for kind, make in _LAYERS.items() if type(module) is kind), None)
     if make is None:
         return None

@@ -97,7 +97,8 @@ class TorchTrainee:
                 loss.backward()
             return loss
 
-        value: Any = self.optimizer.step(closure)
+        optimizer: Any = self.optimizer
+        value = optimizer.step(closure)
         return float(value.detach())
 
     def _flat(self) -> torch.Tensor:

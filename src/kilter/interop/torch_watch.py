@@ -16,19 +16,18 @@ from kilter.doctor.examine import seen
 from kilter.doctor.words import Severity
 from kilter.interop import record, torch_losses, torch_optimizers
 from kilter.interop.advice import Advised
-from kilter.interop.judging import Judge, dataset
+from kilter.interop.judging import Judge
 from kilter.interop.line import Line
 from kilter.interop.node import Array, Node, anatomy
 from kilter.interop.review import course, reviewed
 from kilter.interop.subject import Subject, facts, without_logarithm
 from kilter.interop.torch_hooks import Observer, weights_of
-from kilter.interop.torch_rows import arrays
+from kilter.interop.torch_kept import Kept
 from kilter.interop.torch_terms import TERMS
 from kilter.interop.trial import FIRST
 from kilter.vitals import Vitals
 
-# Most rows of the inputs that are kept, and most numbers in them.
-_ROWS, _NUMBERS = 2048, 1 << 22
+_NOTHING = "nothing was seen yet: the module has not run in training mode"
 # Looks over which a unit must be active once, and losses that are fetched from the device at once.
 _LOOKS, _FETCHED = 32, 64
 
@@ -81,8 +80,7 @@ class Watch:
         self._start: Start | None = None
         self._vitals: Vitals | None = None
         self._nodes: list[Node] = []
-        self._ends, self._layout, self._outputs = (0, 0), False, 1
-        self._rows: list[tuple[torch.Tensor, torch.Tensor]] = []
+        self._ends, self._layout, self._kept = (0, 0), False, Kept()
         self._pair: tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None = None
         self._input: torch.Tensor | None = None
         self._alive: list[dict[str, Array]] = [{}, {}]
@@ -132,24 +130,24 @@ class Watch:
             InputError: there was none.
         """
         if self._vitals is None:
-            raise InputError("nothing was seen yet: the module has not run in training mode")
+            raise InputError(_NOTHING)
         return self._vitals
 
     def checkup(self, *, compare: bool = True) -> Advised:
         """What the rules make of all that was seen so far.
 
         Args:
-            compare: whether to train an ordinary network of the same layers for as many updates on rows that were seen, which
-                takes some seconds; without it, and for layers that Kilter does not know, only what is clearly wrong is said.
+            compare: whether to train an ordinary network of the same layers for as many updates on rows that were
+                seen, for some seconds; without it, and for layers that Kilter lacks, only what is clearly wrong is said.
         """
         self._fetch()
         if self._start is None:
             empty = Chart(self._subject().design(1, None))
-            return Advised((), (), "nothing was seen yet: the module has not run in training mode", empty, self._title)
-        judge = self._judged()
-        data = None if judge is None else judge.data
+            return Advised((), (), _NOTHING, empty, self._title)
+        judge = self._judge()
+        data, chart = None if judge is None else judge.data, self._chart(judge, self._kept.score(self._module, judge))
         settings = {"compare": compare, "terms": TERMS, "began": self._began}
-        return reviewed(self._subject(), self._chart(), data, self.updates, **settings)
+        return reviewed(self._subject(), chart, data, self.updates, **settings)
 
     @property
     def _title(self) -> str:
@@ -192,7 +190,9 @@ class Watch:
         weights = {
             name: record.Weight(own.value, own.gradient, after[name].value) for name, own in self._weights.items()
         }
-        self._keep_rows()
+        if self._pair is not None:
+            self._kept.add(*self._pair)
+            self._pair = None
         loss = float(self._fetched[-1]) if self._fetched else math.nan
         seen_now = record.start(self._nodes, anatomy(self._nodes), loss, math.nan, weights)
         self._start, self._vitals = self._start or seen_now, seen_now.vitals
@@ -206,39 +206,8 @@ class Watch:
         if self._warns and math.log(self._looks, 4).is_integer():
             self._say()
 
-    def _keep_rows(self) -> None:
-        """Keep inputs and targets while there is room."""
-        if self._pair is None:
-            return
-        x, outputs, y = (each.cpu() for each in self._pair)
-        self._pair, self._outputs = None, outputs.shape[1] if outputs.ndim > 1 else 1
-        room = min(_ROWS, _NUMBERS // max(x[:1].numel(), 1)) - sum(len(rows) for rows, _ in self._rows)
-        if room > 0:
-            self._rows.append((x[:room].clone(), y[:room].clone()))
-
-    def _judged(self) -> Judge | None:
-        """Tells good outputs from bad, by the rows that were kept."""
-        if not self._rows:
-            return None
-        x, y = (torch.cat(each) for each in zip(*self._rows, strict=True))
-        subject = self._subject()
-        data, _ = dataset(*arrays(x, y, self._layout), self._outputs, subject.loss, None, None, self._title)
-        return None if data is None else Judge(data, subject.loss)
-
-    def _score(self, judge: Judge | None) -> float:
-        """Score of the module as it is on the rows that were kept; NaN where that cannot be told."""
-        if judge is None:
-            return math.nan
-        device = next((each.device for each in self._module.parameters()), torch.device("cpu"))
-        modes = {each: each.training for each in self._module.modules()}
-        self._module.eval()
-        try:
-            with torch.no_grad(), torch.random.fork_rng():
-                outputs = [self._module(x.to(device)).float().cpu().numpy() for x, _ in self._rows]
-        finally:
-            for each, training in modes.items():
-                each.training = training
-        return judge.score(np.concatenate(outputs), judge.data.train)
+    def _judge(self) -> Judge | None:
+        return self._kept.judge(self._subject().loss, self._layout, self._title)
 
     def _subject(self) -> Subject:
         nodes, last, loss = self._nodes, self._ends[1], self._known.loss
@@ -251,8 +220,8 @@ class Watch:
             setting.decay, max(self._batch, 1), None, True, self._title,
         )  # fmt: skip
 
-    def _chart(self) -> Chart:
-        subject, judge = self._subject(), self._judged()
+    def _chart(self, judge: Judge | None, score: float) -> Chart:
+        subject = self._subject()
         rows = max(self.updates * subject.batch_size, 1)
         about = None if judge is None else replace(facts(judge.data, subject.anatomy), rows=rows)
         start = self._start
@@ -260,7 +229,7 @@ class Watch:
             start = replace(start, chance=judge.chance_loss)
         told = np.array([self._first_losses])
         steps = Steps(told, np.full_like(told, np.nan)) if told.size else None
-        own = course(judge, {"loss": self._losses.bins}, self._score(judge), self._dead())
+        own = course(judge, {"loss": self._losses.bins}, score, self._dead())
         return Chart(subject.design(1, None), about, start, steps, own)
 
     def _dead(self) -> dict[str, float]:
@@ -282,8 +251,7 @@ class Watch:
                 self._first_losses.append(value)
             if not math.isfinite(value):
                 self._say_once(
-                    "diverged",
-                    "the loss is no longer a finite number: print(watch.checkup()) tells the likeliest cause",
+                    "diverged", "the loss is no longer finite: print(watch.checkup()) tells the likeliest cause"
                 )
         self._fetched = []
 
@@ -291,7 +259,11 @@ class Watch:
         """Warn of mistakes that are surely ones, once each."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)
-            sure = [f for rule, f in seen(self._chart()) if rule.certain and f.severity is not Severity.NOTE]
+            sure = [
+                f
+                for rule, f in seen(self._chart(self._judge(), math.nan))
+                if rule.certain and f.severity is not Severity.NOTE
+            ]
         for finding in sure:
             self._say_once(finding.rule, str(finding))
 
@@ -299,4 +271,3 @@ class Watch:
         if self._warns and rule not in self._warned:
             self._warned.add(rule)
             warnings.warn(sentence, DoubtWarning, stacklevel=3)
-
