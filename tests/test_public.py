@@ -7,10 +7,10 @@ import sys
 import pytest
 
 import kilter as kl
-from kilter import data, losses, metrics, nn, optim, strategies
+from kilter import data, losses, metrics, nn, optim, strategies, vitals
 from kilter.nn import activations, initializers
 
-PACKAGES = (kl, data, losses, metrics, nn, optim, strategies, activations, initializers)
+PACKAGES = (kl, data, losses, metrics, nn, optim, strategies, activations, initializers, vitals)
 
 
 def public(module):

@@ -11,7 +11,7 @@ README = Path(__file__).parent.parent / "README.md"
 def test_the_python_of_the_readme_runs_and_scores(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
-    assert len(blocks) == 4
+    assert len(blocks) == 5
     names: dict = {}
     for block in blocks:
         exec(compile(block, "README.md", "exec"), names)
@@ -22,4 +22,6 @@ def test_the_python_of_the_readme_runs_and_scores(tmp_path, monkeypatch, capsys)
     assert np.array_equal(names["again"].predict_proba(digits), names["run"].predict_proba(digits))
     assert repr(names["kl"].diff(names["recipe"], names["slower"])) == "optimizer.lr.lr: 0.003 -> 0.001"
     assert len(names["runs"]) == 6
+    assert names["check"].cause == "vanishing_gradient"
+    assert names["cure"].healed
     assert len(names["study"].trials) == 8

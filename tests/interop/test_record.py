@@ -7,8 +7,8 @@ import pytest
 from kilter import losses
 from kilter import nn as own
 from kilter.core.errors import InputError
+from kilter.doctor.alone import poor
 from kilter.doctor.chart import Chart, Course
-from kilter.doctor.verdict import poor
 from kilter.interop.chained import chained
 from kilter.interop.drawn import drawn, drawn_bias
 from kilter.interop.judging import Judge, dataset, encoded

@@ -5,8 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import kilter
 from kilter import losses, nn, optim
 from kilter.losses.loss import Loss
+from kilter.train.step import Batch, Learner, Parts
+from kilter.train.step import step as train_step
 from kilter.vitals import NonFinite, first_nonfinite
 
 DRAW = np.random.default_rng(0)
@@ -117,3 +120,31 @@ def test_what_a_step_makes_of_its_rows_falls_to_the_loss():
 
     found = first_nonfinite(NET, losses.SquaredError(), step, (params, state, ()), (X, Y, None), KEYS, first=10)
     assert found == NonFinite(3, "forward", "loss", "NaN")
+
+
+def test_the_updates_of_training_are_replayed():
+    """With the engine's own step: a rate that diverges, where moments are kept and batches are padded with weight 0."""
+    net, loss, optimizer = (
+        nn.Chain(nn.Dense(4), nn.ReLU(), nn.Dense(2)),
+        losses.SquaredError(),
+        optim.SGD(1e6, momentum=0.9),
+    )
+    params, state = jax.jit(lambda key: net.init(key, (3,)))(jax.random.key(1))
+    parts = Parts(net, loss, optimizer, None, kilter.metrics.R2())
+    weights = np.ones((6, 8), np.float32)
+    weights[:, 7] = 0.0
+
+    def update(learner, rows, key, number):
+        after, value = train_step(parts, Learner(*learner), Batch(*rows), 7, key, number)
+        return tuple(after), value
+
+    learner = params, state, optimizer.init(params)
+    found = first_nonfinite(net, loss, update, learner, (X, Y, weights), KEYS)
+    assert found is not None
+    assert 1 < found.step < 6
+    before = learner
+    for index in range(found.step + 1):
+        finite = all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(before[:2]))
+        assert finite
+        before, _ = jax.jit(update)(before, (X[index], Y[index], weights[index]), KEYS[index], index)
+    assert not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(before[:2]))

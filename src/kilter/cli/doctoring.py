@@ -58,7 +58,7 @@ def cure(
         Path | None, typer.Option("--out", help="Folder for recipe and trials.", show_default="runs/TABLE-cure")
     ] = None,
 ) -> None:
-    """Find out what helps a training by trying it: exit code 0 when healthy or healed, 1 when nothing was proved to help."""
+    """Find out what helps a training by trying it: exit code 0 when healthy or healed, 1 where nothing was proved."""
     folder = folder_of(Path(f"{table.name.split('.')[0]}-cure"), out_dir)
     files.check_folder(folder, lambda path: (path / "cure.json").is_file())
     data = _rows(table, target, validation, seed)

@@ -11,8 +11,8 @@ from kilter.doctor.checkup import Checkup
 from kilter.doctor.remedy import Remedy
 from kilter.train.recipe import Recipe
 
-# What is changed in an overhaul, in the order in which faults hide each other: without the right outputs nothing is learned,
-# without scaled inputs no rate is right.
+# What is changed in an overhaul, in the order in which faults hide each other: without the right outputs nothing is
+# learned, without scaled inputs no rate is right.
 OVERHAUL = (
     *("learning_rate:absolute", "shuffle", "output", "inputs", "targets", "missing_activation"),
     *("activation:relu", "initializer", "decay", "dropout", "depth", "width", "optimizer", "batch_size", "epochs"),
@@ -51,6 +51,11 @@ def _quick(recipe: Recipe, data: Dataset, name: str) -> list[Remedy]:
 def in_order_of(checkup: Checkup, tried: list[Remedy]) -> Iterator[list[Remedy]]:
     """For each finding, in order, what was tried of the kinds that help it."""
     for finding in checkup.findings:
-        found = [remedy for remedy in tried if remedy.family in finding.remedies]
+        found = [remedy for remedy in tried if _wanted(remedy, finding.remedies) is not None]
         if found:
-            yield sorted(found, key=lambda remedy: finding.remedies.index(remedy.family))
+            yield sorted(found, key=lambda remedy: _wanted(remedy, finding.remedies) or 0)
+
+
+def _wanted(remedy: Remedy, names: tuple[str, ...]) -> int | None:
+    """Place of a remedy, or of its family, among those that a finding asks for."""
+    return next((place for place, name in enumerate(names) if name in (remedy.name, remedy.family)), None)

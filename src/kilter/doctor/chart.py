@@ -11,7 +11,7 @@ from kilter.losses import Loss
 from kilter.metrics import Metric
 from kilter.optim.optimizer import Optimizer
 from kilter.train.recipe import Recipe
-from kilter.vitals import Places, Vitals
+from kilter.vitals import NonFinite, Places, Vitals
 
 Array = np.ndarray[Any, Any]
 
@@ -91,8 +91,7 @@ class Course:
         dead: for each mortal activation, by place, share of its units never active on any training row, ``(seeds,)``.
         drift: for each batch norm, by place, distance of its moving statistics from those of all training rows, in standard
             deviations, ``(seeds,)``.
-        vitals: at the end, or None.
-        places: of the vitals.
+        broke: where the first number arose that was not finite, for the first seed that diverged; or None.
         whole: whether it is all that was asked for, rather than the first part of it.
     """
 
@@ -107,8 +106,7 @@ class Course:
     recall: Array
     dead: dict[str, Array] = field(default_factory=dict)
     drift: dict[str, Array] = field(default_factory=dict)
-    vitals: Vitals | None = None
-    places: Places | None = None
+    broke: NonFinite | None = None
     whole: bool = True
 
     @property

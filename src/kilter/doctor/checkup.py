@@ -79,7 +79,7 @@ class Checkup:
         return f"cannot tell: {self.undecided}" if self.undecided else "healthy: nothing is wrong with this training"
 
     def __repr__(self) -> str:
-        notes = [f"  {note}" for note in self.notes]
+        notes = [f"  note: {note.told}" for note in self.notes]
         head = f"Checkup({self.title}: {self.verdict}, {len(self.findings)} findings, {self.seconds:.1f} s)"
         return "\n".join([head, *(f"  {line}" for line in str(self).splitlines()), *notes])
 

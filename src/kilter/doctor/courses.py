@@ -82,8 +82,8 @@ def trained(
     return [[runs[place * count + offset] for offset in range(count)] for place in range(len(recipes))]
 
 
-def course_of(runs: Sequence[Run], data: Dataset, whole: bool) -> Course:
-    """Runs of one recipe as the rules see them."""
+def course_of(runs: Sequence[Run], data: Dataset | None, whole: bool) -> Course:
+    """Runs of one recipe as the rules see them; without the rows less is known of them."""
     metric = runs[0].metric
     lines = {name: _even([run.history[name] for run in runs]) for name in runs[0].history}
     score = np.array([run.score for run in runs])
@@ -94,13 +94,13 @@ def course_of(runs: Sequence[Run], data: Dataset, whole: bool) -> Course:
     return Course(
         seeds=tuple(run.seed for run in runs),
         metric=metric,
-        chance=chance_score(runs[0].recipe, data),
+        chance=_usual_chance(runs[0]) if data is None else chance_score(runs[0].recipe, data),
         history=lines,
         score=score,
         last=last,
         train_score=learned,
         diverged=np.array([run.outcome is Outcome.DIVERGED for run in runs]),
-        recall=_recalls(runs, data),
+        recall=np.zeros((len(runs), 0)) if data is None else _recalls(runs, data),
         whole=whole,
     )
 
@@ -138,6 +138,13 @@ def chance_score(recipe: Recipe, data: Dataset) -> float:
     metric = deciding_metric(recipe, data)
     with np.errstate(all="ignore"):
         return float(metric(constant(train, part, data.classes), part.y, np.ones(len(part))))
+
+
+def _usual_chance(run: Run) -> float:
+    """The same without the rows: as if all classes were alike frequent, and numbers were predicted by their mean."""
+    if run.metric.key == "accuracy":
+        return 1.0 / max(len(run.classes), 2)
+    return 0.0 if run.metric.key == "r2" else float("nan")
 
 
 def constant(train: Part, part: Part, classes: int) -> Array:

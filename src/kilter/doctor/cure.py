@@ -38,7 +38,8 @@ class Cure:
         original: as it was given.
         change: the remedies; None where there are none.
         effect: of the change on the score, of which more is better, on seeds that did not choose it; None likewise.
-        random: the best of as many random single changes, on the same seeds; None where there was no comparison.
+        rival: the best of as many random single changes; None where there was no comparison.
+        random: its effect, on the same seeds; None likewise.
         checkup: what was found before.
         rows: of `trials`.
         scores: mean score before and after, on these seeds.
@@ -51,6 +52,7 @@ class Cure:
     original: Recipe
     change: Change | None
     effect: Effect | None
+    rival: Change | None
     random: Effect | None
     checkup: Checkup
     rows: tuple[dict[str, Any], ...]
@@ -136,9 +138,10 @@ def cure(
     """Find out what helps a training by trying it, and prove it.
 
     The remedies of the findings are trained from fresh weights beside the untouched recipe, alone and together, two seeds
-    each. The smallest change near the best is taken, and what it does not need is undone. It is proved on seeds of its own, paired
-    with the untouched recipe by initial weights and order of rows, and counts where the mean gain is above half of what a
-    finding takes (0.015 for accuracy and R2) and the whole 95 % interval above zero. As many random single changes are tried to compare with.
+    each. The smallest change near the best is taken, and what it does not need is undone. It is proved on seeds of its own,
+    paired with the untouched recipe by initial weights and order of rows, and counts where the mean gain is above half of
+    what a finding takes (0.015 for accuracy and R2) and the whole 95 % interval above zero. As many random single changes
+    are tried to compare with.
 
     Args:
         recipe: to be cured, or a run of one.
@@ -154,7 +157,8 @@ def cure(
     """
     if seeds < 2 or budget < _SCREENING + 2 * seeds:
         raise InputError(
-            f"cure(seeds={seeds!r}, budget={budget!r}): seeds must be at least 2, budget at least {_SCREENING} and 2 for each seed"
+            f"cure(seeds={seeds!r}, budget={budget!r}): seeds must be at least 2, "
+            f"budget at least {_SCREENING} and 2 for each seed"
         )
     began = time.perf_counter()
     recipe = recipe.recipe if isinstance(recipe, Run) else recipe
@@ -187,6 +191,7 @@ class _Course:
         self.treatment = Treatment(ledger, checkup, screening, thorough)
         self.change: Change | None = None
         self.effect: Effect | None = None
+        self.rival: Change | None = None
         self.random: Effect | None = None
 
     def run(self) -> None:
@@ -195,10 +200,10 @@ class _Course:
         chosen = self.treatment.screen()
         if chosen is None:
             return
-        rival = self.treatment.compare(self.screening[0])
-        tried = [change for change in (chosen, rival) if change is not None]
+        self.rival = self.treatment.compare(self.screening[0])
+        tried = [change for change in (chosen, self.rival) if change is not None]
         self.ledger.train([self.ledger.recipe, *(change.recipe for change in tried)], self.proof)
-        self.random = None if rival is None else self._effect(rival.recipe)
+        self.random = None if self.rival is None else self._effect(self.rival.recipe)
         effect = self._effect(chosen.recipe)
         if effect is not None and effect.helps(self._least()):
             self.change, self.effect = chosen, effect
@@ -217,7 +222,7 @@ class _Course:
         after = recipe if self.change is None else self.change.recipe
         scores = tuple(ledger.sign * ledger.mean(each, self.proof) for each in (recipe, after))
         return Cure(
-            after, recipe, self.change, self.effect, self.random, self.checkup, tuple(self._rows()),
+            after, recipe, self.change, self.effect, self.rival, self.random, self.checkup, tuple(self._rows()),
             (scores[0], scores[1]), deciding_metric(recipe, ledger.data).key, seconds, stopped,
         )  # fmt: skip
 

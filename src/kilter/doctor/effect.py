@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 Array = np.ndarray[Any, Any]
 
@@ -39,7 +39,7 @@ class Effect:
         mean, count = float(differences.mean()), len(differences)
         if count < 2:
             return cls(mean, -np.inf, np.inf, count, level)
-        width = float(stats.t.ppf((1 + level) / 2, count - 1) * differences.std(ddof=1) / np.sqrt(count))
+        width = float(special.stdtrit(count - 1, (1 + level) / 2) * differences.std(ddof=1) / np.sqrt(count))
         return cls(mean, mean - width, mean + width, count, level)
 
     def helps(self, least: float = 0.0) -> bool:
@@ -51,6 +51,5 @@ class Effect:
         return self.high < 0.0
 
     def __repr__(self) -> str:
-        return f"Effect({self.mean:+.3g}, {self.low:.3g} to {self.high:.3g} at {self.level:.0%}, {self.pairs} seeds)".replace(
-            "%", " %"
-        )
+        interval = f"{self.low:.3g} to {self.high:.3g} at {100 * self.level:g} %"
+        return f"Effect({self.mean:+.3g}, {interval}, {self.pairs} seeds)"

@@ -9,7 +9,9 @@ from kilter.core.errors import DoubtWarning, InputError
 from kilter.core.paths import walk
 from kilter.data.dataset import Dataset
 from kilter.doctor import rules
+from kilter.doctor.alone import lost
 from kilter.doctor.anatomy import Anatomy
+from kilter.doctor.broke import broken
 from kilter.doctor.chart import Chart, Design
 from kilter.doctor.checkup import Checkup
 from kilter.doctor.courses import course_of, extent, trained, with_organs
@@ -31,18 +33,18 @@ Depth = Literal["quick", "full"]
 _DEPTHS: dict[str, tuple[int, float]] = {"quick": (3, 6e10), "full": (5, 1e13)}
 
 
-def examine(recipe: Recipe | Run, data: Dataset, *, depth: Depth = "quick", seed: int = 0) -> Checkup:
+def examine(recipe: Recipe | Run, data: Dataset | None = None, *, depth: Depth = "quick", seed: int = 0) -> Checkup:
     """Say whether a training is healthy, and what is wrong with it and where.
 
-    In stages: what was chosen, and the rows, without running anything; the untrained network on one batch; its first updates;
-    the training, on several seeds as one fleet, beside a recipe that is known to work at the same cost. What a rule sees counts
-    where the training is worse than that reference, or where it is a mistake whatever the score.
+    In stages: what was chosen, and the rows, without running anything; the untrained network on one batch; its first
+    updates; the training, on several seeds as one fleet, beside a recipe that is known to work at the same cost. What a rule
+    sees counts where the training is worse than that reference, or where it is a mistake whatever the score.
 
     Args:
-        recipe: to be examined, or a run of one.
-        data: that it trains on.
-        depth: ``"quick"``: three seeds and about a minute of a core at most, so that a long training is looked at in its first epochs
-            only, and what is hopeless before is not trained; ``"full"``: five seeds and the whole training.
+        recipe: to be examined; or a run, whose own course is looked at in place of trainings.
+        data: that it trains on; a run can do without, but then little can be said of inputs and signals.
+        depth: ``"quick"``: three seeds and about a minute of a core at most, so that a long training is looked at in its
+            first epochs only, and what is hopeless before is not trained; ``"full"``: five seeds and the whole training.
         seed: of the first of the seeds.
 
     Raises:
@@ -59,7 +61,10 @@ def examine(recipe: Recipe | Run, data: Dataset, *, depth: Depth = "quick", seed
     if depth not in _DEPTHS:
         raise InputError(f"depth must be 'quick' or 'full', got {depth!r}")
     began = time.perf_counter()
-    recipe = recipe.recipe if isinstance(recipe, Run) else recipe
+    if isinstance(recipe, Run):
+        return _of_run(recipe, data, depth)
+    if data is None:
+        raise InputError("examine(recipe) needs the data that it trains on: kl.examine(recipe, data)")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DoubtWarning)  # what is doubtful is a finding here
         check(recipe, data)
@@ -73,26 +78,59 @@ def observed(recipe: Recipe, data: Dataset, depth: Depth, seed: int) -> Chart:
     seeds = tuple(range(seed, seed + count))
     scaling = scalings(recipe, data)
     rows = Facts.of(data, scaling[0].apply(data.train.x), scaling[1].apply(data.train.y))
-    chart = Chart(design_of(recipe, data), rows)
+    chart = Chart(design_of(recipe, data.shape, len(data.train)), rows)
     if depth == "quick" and hopeless(chart):
         return chart
     patient = Patient(recipe, data, seeds, scaling)
     chart = replace(chart, start=patient.start(chart.design.anatomy))
-    chart = replace(chart, steps=patient.steps())
-    reference = overhaul(recipe, data)
     part = extent(recipe, data, count, budget)
+    if not part.whole:  # a short training shows by itself what its first updates do
+        chart = replace(chart, steps=patient.steps())
+        if depth == "quick" and hopeless(chart):
+            return chart
+    reference = overhaul(recipe, data)
     whole = trained([recipe, reference], part.data, seeds, part.until)
     own, other = (course_of(runs, part.data, part.whole) for runs in whole)
+    own = broken(own, recipe, part.data)
     chart = replace(chart, course=own, reference=other)
     if depth == "full" or unwell(chart):
         chart = replace(chart, course=with_organs(own, whole[0], chart.design.anatomy, patient.x))
     return chart
 
 
-def design_of(recipe: Recipe, data: Dataset) -> Design:
-    """What a recipe says, as the rules read it."""
-    batch = min(recipe.batch_size, len(data.train))
-    anatomy = Anatomy.of(recipe, data.shape)
+def _of_run(run: Run, data: Dataset | None, depth: Depth) -> Checkup:
+    """The examination of a run: its own course, beside a reference where there are rows and they can be trained on."""
+    began, recipe = time.perf_counter(), run.recipe
+    chart = Chart(design_of(recipe, run.shape), course=course_of([run], data, whole=True))
+    if data is not None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DoubtWarning)
+            chart = _with_rows(chart, run, data, depth)
+    bad = unwell(chart) if chart.reference is not None else lost(chart, recipe.epochs)
+    return diagnosed(chart, run.title, time.perf_counter() - began, bad=bad)
+
+
+def _with_rows(chart: Chart, run: Run, data: Dataset, depth: Depth) -> Chart:
+    check(run.recipe, data)
+    inputs, targets = run.inputs, run.targets
+    rows = Facts.of(data, inputs.apply(data.train.x), targets.apply(data.train.y))
+    patient = Patient(run.recipe, data, (run.seed,), (inputs, targets))
+    assert chart.course is not None
+    course = with_organs(chart.course, [run], chart.design.anatomy, patient.x)
+    chart = replace(chart, facts=rows, start=patient.start(chart.design.anatomy), course=course)
+    count, budget = _DEPTHS[depth]
+    reference = overhaul(run.recipe, data)
+    part = extent(reference, data, count, budget)
+    if not part.whole:
+        return chart
+    runs = trained([reference], data, range(run.seed, run.seed + count))[0]
+    return replace(chart, reference=course_of(runs, data, whole=True))
+
+
+def design_of(recipe: Recipe, shape: tuple[int, ...], rows: int | None = None) -> Design:
+    """What a recipe says of examples of a shape, as the rules read it."""
+    batch = recipe.batch_size if rows is None else min(recipe.batch_size, rows)
+    anatomy = Anatomy.of(recipe, shape)
     return Design(anatomy, recipe.loss, recipe.optimizer, batch, recipe.epochs, pull(recipe), recipe.shuffle, recipe)
 
 
@@ -105,8 +143,8 @@ def pull(recipe: Recipe) -> float:
 
 
 def hopeless(chart: Chart) -> bool:
-    """Whether there is a mistake with which no training can be of use."""
-    return any(f.severity is Severity.ERROR and r.certain for r, f in seen(chart))
+    """Whether there is a mistake with which no training can be of use, or the loss has exploded at once."""
+    return any(f.severity is Severity.ERROR and (r.certain or r.needs == "steps") for r, f in seen(chart))
 
 
 def seen(chart: Chart) -> list[tuple[Rule, Finding]]:
@@ -114,20 +152,28 @@ def seen(chart: Chart) -> list[tuple[Rule, Finding]]:
     return [(rule, finding) for rule in rules.ALL for finding in rule(chart)]
 
 
-def diagnosed(chart: Chart, title: str, seconds: float) -> Checkup:
-    """What the rules make of a chart: findings that matter, worst first, and notes."""
-    bad = unwell(chart)
+def diagnosed(chart: Chart, title: str, seconds: float, *, bad: bool | None = None) -> Checkup:
+    """What the rules make of a chart: findings that matter, worst first, and notes.
+
+    Args:
+        chart: what was seen.
+        title: of what was examined.
+        seconds: that it took.
+        bad: whether the training is worse than it should be; left open, it is told from the chart.
+    """
+    bad = unwell(chart) if bad is None else bad
     findings, notes = [], []
     for rule, finding in seen(chart):
         counts = finding.severity is not Severity.NOTE and (rule.certain or bad is not False)
         (findings if counts else notes).append(finding)
     findings = ranked(findings)
-    why = "" if findings else undecided(chart)
+    alone = chart.reference is None and bad is False  # judged by its own course: it has learned something
+    why = "" if findings or alone else undecided(chart)
     return Checkup(tuple(findings), tuple(notes), why, chart, title, seconds)
 
 
 def ranked(findings: list[Finding]) -> list[Finding]:
-    """Worst first; of each cause the first finding before the others of the same, so that the next cause is seen at once."""
+    """Worst first; of each cause the first finding before the others of it, so that the next cause is seen at once."""
     ordered = sorted(findings, key=lambda finding: -finding.severity)
     met: set[Any] = set()
     first, again = [], []

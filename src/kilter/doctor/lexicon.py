@@ -45,9 +45,13 @@ def _text(rule: Rule) -> str:
         f"Cause:       {rule.cause}",
         f"Remedies:    {', '.join(rule.remedies) or 'mend the rows'}",
         f"Source:      {rule.source}",
-        f"Counts:      {'always' if rule.certain else 'where the score is worse than it should be'}",
+        f"Counts:      {_counts(rule)}",
     ]
     return "\n".join(lines)
+
+
+def _counts(rule: Rule) -> str:
+    return "always" if rule.certain else "where the score is worse than it should be"
 
 
 def listed() -> str:
@@ -65,9 +69,9 @@ def page() -> str:
     head = [
         "# Symptoms",
         "",
-        "Made by `kilter explain --markdown` from the rules. What is seen counts as a finding where the training is worse than",
-        "one that is known to work, or, for rules that say *always*, whatever the score. The order is that in which causes are",
-        "named: what is most certain and nearest to the root comes first.",
+        "Made by `kilter explain --markdown` from the rules. What is seen counts as a finding where the training is worse",
+        "than one that is known to work, or, for rules that say *always*, whatever the score. The order is that in which",
+        "causes are named: what is most certain and nearest to the root comes first.",
         "",
     ]
     return "\n".join([*head, *(line for rule in rules.ALL for line in _section(rule))])
@@ -79,9 +83,9 @@ def _section(rule: Rule) -> list[str]:
     return [
         f"## {rule.symptom.name.lower()}: {rule.symptom}",
         "",
-        rule.explanation.replace("\n\n", "\n\n"),
+        rule.explanation,
         "",
-        f"- rule `{rule.name}`, looks at {_NEEDS[rule.needs]}; counts {'always' if rule.certain else 'where the score is bad'}",
+        f"- rule `{rule.name}`, looks at {_NEEDS[rule.needs]}; counts {_counts(rule)}",
         f"- cause `{rule.cause}`; thresholds {thresholds}",
         f"- remedies {remedies}",
         f"- source: {rule.source}",

@@ -16,7 +16,7 @@ from kilter.optim.optimizer import spanning
 from kilter.train.batches import updates
 from kilter.train.order import permutation
 from kilter.train.parts import parts_of
-from kilter.train.program import initialize
+from kilter.train.program import QUICKLY, TRAINING, initialize
 from kilter.train.recipe import Recipe
 from kilter.train.rows import Scaling
 from kilter.train.step import Batch, Learner, Parts, step
@@ -79,7 +79,7 @@ class Patient:
         return [leaves[f"{organ.path}.kernel".lstrip(".")] for organ in anatomy.weighted]
 
 
-@jax.jit
+@partial(jax.jit, compiler_options=QUICKLY)
 def _look(parts: Parts, learners: Learner, rows: Batch, keys: Any) -> Any:
     def one(learner: Learner, key: Any) -> Any:
         return measure(
@@ -90,7 +90,7 @@ def _look(parts: Parts, learners: Learner, rows: Batch, keys: Any) -> Any:
     return jax.vmap(one)(learners, keys)
 
 
-@partial(jax.jit)
+@partial(jax.jit, compiler_options=TRAINING)
 def _walk(parts: Parts, learners: Learner, train: Batch, orders: Any, seeds: Any) -> Any:
     """Loss of the batch before each update, and the update's size over that of the weights."""
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from kilter.doctor.alone import poor
 from kilter.doctor.chart import Chart, Course
 
 # What is lost against the reference counts from 0.03 of a score whose best value is 1, such as accuracy and R2; it is half
@@ -9,9 +10,6 @@ from kilter.doctor.chart import Chart, Course
 _LOST = 0.03
 # A seed whose loss is this share of what there is to learn has failed, whatever the others do.
 _FAILED = 0.2
-# Without a reference: a score is near chance below this share of the way to the best one, and a loss does not fall above
-# this share of that of a constant prediction.
-_NEAR_CHANCE, _KEPT = 0.1, 0.9
 _ALONE = "this network has learned next to nothing, and there is none to compare it with"
 
 
@@ -54,16 +52,6 @@ def unwell(chart: Chart) -> bool | None:
         return poor(chart, course)
     lost = max(shortfall(course, reference), shortfall(course, reference, last=True))
     return lost > floor(reference) or failed(course, reference) > 0
-
-
-def poor(chart: Chart, course: Course) -> bool:
-    """Whether a training is clearly bad by itself: a score near chance, or, where none is known, a loss that does not fall."""
-    if np.isfinite(course.score).any():
-        return learned(course) <= _NEAR_CHANCE * max(abs(course.metric.perfect - course.chance), 1e-12)
-    loss = course.history["loss"]
-    chance = chart.start.chance if chart.start is not None else float("nan")
-    level = chance if np.isfinite(chance) else float(np.median(loss[:, 0]))
-    return float(np.nanmedian(loss[:, -max(loss.shape[1] // 4, 1) :])) > _KEPT * level
 
 
 def undecided(chart: Chart, *, rows: int = 20) -> str:

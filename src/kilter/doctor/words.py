@@ -1,4 +1,4 @@
-"""The words of a diagnosis: what can be wrong, why, and how bad it is. Values of symptoms and severities are what users read."""
+"""The words of a diagnosis: what can be wrong, why, and how bad it is; the values of symptoms are sentences."""
 
 from enum import Enum, IntEnum, StrEnum
 

@@ -104,7 +104,7 @@ class Fleet:
         self._settle()
         self.seconds["train"] = time.perf_counter() - began
         lasted = np.isfinite(self.history["lr"]).sum(1)
-        if self.layout == layout and self.stack_epochs:
+        if self.layout == layout and self.stack_epochs and self.task.watch is None:
             self._remember_pace()
         return [self._run(index, lasted, outcome) for index in range(self.size)]
 
@@ -122,10 +122,10 @@ class Fleet:
 
     def _onward(self, index: int) -> Member:
         """A member as it goes on, where all that ended it is the epoch at which the task pauses."""
-        member = self._own(index)
+        member = self.member(index)
         return member._replace(outcome=np.int32(0)) if self.task.pauses(index, member.outcome) else member
 
-    def _own(self, index: int) -> Member:
+    def member(self, index: int) -> Member:
         """A member that has ended, out of the mold."""
         member, recipe = self.ended[index], self.task.members[index][0]
         return member if self.mold is None else carried.out(self.mold, member, recipe)
@@ -281,7 +281,7 @@ class Fleet:
         return stack.arguments(*self._chunk(stack.mesh, first, count))
 
     def _run(self, index: int, lasted: Any, ended: Outcome) -> Run:
-        member = self._own(index)
+        member = self.member(index)
         recipe, seed = self.task.members[index]
         history = {name: column[index, : lasted[index]].copy() for name, column in self.history.items()}
         paused = ended is Outcome.FINISHED and self.task.pauses(index, member.outcome)

@@ -20,7 +20,7 @@ from kilter.train.cost import cost_of
 from kilter.train.layout import width_for
 from kilter.train.order import permutation
 from kilter.train.parts import parts_of
-from kilter.train.program import initialize, over_members
+from kilter.train.program import TRAINING, initialize, over_members
 from kilter.train.recipe import Recipe
 from kilter.train.rows import load_rows, scalings, spread
 from kilter.train.step import Batch, Learner, Parts, step
@@ -165,7 +165,7 @@ def _orders(seeds: tuple[int, ...], rows: int, batch: int, steps: int, shuffle: 
     return np.stack([order(seed) for seed in seeds])
 
 
-@partial(jax.jit, static_argnames=("width",))
+@partial(jax.jit, static_argnames=("width",), compiler_options=TRAINING)
 def _sweep(
     parts: Parts,
     learners: Learner,

@@ -17,7 +17,7 @@ from kilter.train.batches import updates
 from kilter.train.epoch import Member
 from kilter.train.order import permutation
 from kilter.train.placing import to_shares
-from kilter.train.program import QUICKLY, over_members, spread
+from kilter.train.program import over_members, spread
 from kilter.train.recipe import Recipe
 from kilter.train.roster import Roster
 from kilter.train.stack import Stack
@@ -27,7 +27,7 @@ from kilter.vitals.measure import Vitals, measure
 from kilter.vitals.recorder import Recorder
 from kilter.vitals.taps import Places, places
 from kilter.vitals.trace import Trace
-from kilter.vitals.watch import Watch
+from kilter.vitals.watch import Watch, taken
 
 Array = np.ndarray[Any, Any]
 Draw = Callable[[Roster, Mesh | None], Member]
@@ -59,7 +59,7 @@ class Watcher:
         ]
         rows = permutation(_ROWS, 0, trained)[: task.watch.rows]
         self._chosen = tuple(np.array(each, np.int32) for each in (rows, layers, arrays))
-        self._updates = updates(recipe, trained)
+        self._updates, self._what = updates(recipe, trained), task.watch.what
 
     def next(self, stacks: Sequence[Stack], done: int, most: int) -> int:
         """The next epoch after this one at which a member is recorded that goes on, at most the last one."""
@@ -117,7 +117,7 @@ class Watcher:
         numbers = np.resize(np.asarray(epochs, np.int32) * self._updates, len(stack.roster.seats)).astype(np.int32)
         start = stack.members.learner.params if stack.start is None else stack.start
         own = stack.roster.parts, stack.members.learner, start, to_shares(numbers, stack.mesh)
-        return *own, rows, self._chosen, self.task.watch, stack.mesh
+        return *own, rows, self._chosen, self._what, stack.mesh
 
     def _started(self, stack: Stack, draw: Draw) -> Any:
         """Parameters of all slots before their first epoch."""
@@ -141,7 +141,7 @@ def check_watch(watch: Watch, recipes: Sequence[Recipe], data: Dataset) -> None:
             watch.check(places_of(recipe, data))
 
 
-@partial(jax.jit, static_argnames=("watch", "mesh"), compiler_options=QUICKLY)
+@partial(jax.jit, static_argnames=("what", "mesh"))
 def look(
     parts: Parts,
     learners: Learner,
@@ -149,7 +149,7 @@ def look(
     numbers: jax.Array,
     rows: Batch,
     chosen: tuple[Any, Any, Any],
-    watch: Watch,
+    what: tuple[str, ...],
     mesh: Mesh | None = None,
 ) -> Vitals:
     """The vitals of all members, stacked.
@@ -163,7 +163,7 @@ def look(
         numbers: updates that each member has made.
         rows: to train on; shared by all.
         chosen: the rows that are probed, and the layers and parameter arrays that are recorded.
-        watch: what is measured.
+        what: is kept, as of a `Watch`.
         mesh: the devices that the members are spread over; None: one device.
     """
 
@@ -177,7 +177,7 @@ def look(
                 key=jax.random.key(_KEY), draws=False, penalty=parts.penalty, optimizer=parts.optimizer,
                 moments=learner.moments, step=number, start=start,
             )  # fmt: skip
-            return watch.taken(found, *kept)
+            return taken(what, found, *kept)
 
         count = len(numbers)
         return over_members(one, 1)(parts, learners, starts, numbers, jnp.zeros(count, jnp.int32), jnp.zeros(1))
