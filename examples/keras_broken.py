@@ -1,4 +1,4 @@
-"""A Keras training that goes nowhere, and two lines that say why: those with `kilter` or `check` in them."""
+"""A Keras training that goes nowhere, and two lines that say why: those with `check` in them."""
 
 import os
 
@@ -6,8 +6,9 @@ os.environ.setdefault("KERAS_BACKEND", "jax")
 
 import keras
 from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
 
-import kilter.interop.keras
+import kilter as kl
 
 DEPTH, WIDTH, EPOCHS = 6, 64, 15
 
@@ -19,13 +20,13 @@ def network(activation="sigmoid"):
 
 def train(model):
     pixels, digits = load_digits(return_X_y=True)
-    pixels = pixels.astype("float32") / 16
+    x, x_test, y, y_test = train_test_split(pixels / 16, digits, test_size=297, random_state=0)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(optimizer=keras.optimizers.Adam(1e-3), loss=loss, metrics=["accuracy"])
-    check = kilter.interop.keras.examine(model, pixels[:1500], digits[:1500])
+    check = kl.examine(model, x, y)
     print(check)
-    model.fit(pixels[:1500], digits[:1500], epochs=EPOCHS, batch_size=32, verbose=0)
-    return model.evaluate(pixels[1500:], digits[1500:], verbose=0)[1]
+    model.fit(x, y, epochs=EPOCHS, batch_size=32, verbose=0)
+    return model.evaluate(x_test, y_test, verbose=0)[1]
 
 
 if __name__ == "__main__":
