@@ -129,6 +129,39 @@ def test_functions_and_shortcuts_are_translated_too():
     assert data.shape == (8, 8, 1)
 
 
+class Sequence(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.recurrent, self.head = nn.LSTM(4, 6, batch_first=True), nn.Linear(6, 3)
+
+    def forward(self, x):
+        return self.head(self.recurrent(x)[0][:, -1])
+
+
+class Chosen(Sequence):
+    def forward(self, x):
+        return self.head(self.recurrent(x)[0][torch.arange(len(x)), torch.ones(len(x)).long()])
+
+
+def test_other_choices_of_times_are_looked_at_but_not_translated():
+    rows = loader(X.reshape(-1, 2, 4), Y)
+    assert examined(Chosen(), data=rows, epochs=1).chart.course is not None
+    with pytest.raises(InputError, match=r"getitem.*Kilter has no layer for it"):
+        interop.to_recipe(Chosen(), CE, rows)
+
+
+def test_the_last_time_of_a_recurrent_layer_is_part_of_it():
+    recipe, _ = interop.to_recipe(Sequence(), CE, loader(X.reshape(-1, 2, 4), Y))
+    first = recipe.net.layers[0]
+    assert (type(first), first.units, first.sequences, first.initializer.a) == (
+        own.LSTM,
+        6,
+        False,
+        pytest.approx(6**-0.5),
+    )
+    assert len(recipe.net.layers) == 2
+
+
 def test_a_log_softmax_in_front_of_its_loss_is_part_of_it():
     recipe, _ = interop.to_recipe(perceptron(three(), nn.LogSoftmax(1)), nn.NLLLoss(), loader(X, Y))
     assert recipe.loss == losses.SoftmaxCrossEntropy()

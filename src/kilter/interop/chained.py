@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from kilter.core.errors import InputError
-from kilter.interop.node import FORM, SUM, UNKNOWN, Node
+from kilter.interop.node import FORM, LAST, SUM, UNKNOWN, Node
 from kilter.nn.compose import Chain, Residual
 from kilter.nn.layer import Layer
+from kilter.nn.recurrent import Recurrent
 
 
 def chained(nodes: Sequence[Node], first: int, last: int) -> Chain:
@@ -33,6 +34,9 @@ class _Graph:
             if node.role == SUM:
                 last = self._meeting(node)
                 found.append(self._residual(node, last))
+            elif node.role == LAST:
+                found.append(self._ending(node))
+                last = self._maker(node.inputs[0]).inputs[0]
             else:
                 last = node.inputs[0]
                 found.append(node.layer)
@@ -47,6 +51,13 @@ class _Graph:
         if node.role in (UNKNOWN, FORM) or (node.role != SUM and len(node.inputs) != 1):
             raise InputError(f"{node.label}: Kilter has no layer for it, so there is no recipe of this network")
         return node
+
+    def _ending(self, node: Node) -> Layer:
+        """The recurrent layer whose last time is taken, giving that alone."""
+        layer = self._maker(node.inputs[0]).layer
+        if not isinstance(layer, Recurrent) or not layer.sequences:
+            raise InputError(f"{node.label}: Kilter takes the last time of recurrent layers alone")
+        return layer.replace(sequences=False)
 
     def _residual(self, node: Node, start: int) -> Residual:
         """The longer way as body; the shorter one as shortcut, unless it is the signal itself."""

@@ -11,8 +11,9 @@ from kilter.nn.layer import Layer, Shape
 from kilter.vitals import Signal
 
 Array = np.ndarray[Any, Any]
-# What a node does to the graph: a layer, a sum of two signals, a change of form alone, or something that is not known.
-LAYER, SUM, FORM, UNKNOWN = "layer", "sum", "form", "unknown"
+# What a node does to the graph: a layer, a sum of two signals, the last time of a sequence, another change of form, or
+# something that is not known.
+LAYER, SUM, LAST, FORM, UNKNOWN = "layer", "sum", "last", "form", "unknown"
 
 
 @dataclass
@@ -23,7 +24,7 @@ class Node:
         place: as its framework names it, such as ``encoder.0``; unique.
         kind: class of the layer in its framework; empty for functions.
         layer: the part of Kilter that does the same, or `Opaque`.
-        role: ``"layer"``, ``"sum"``, ``"form"`` (reshapes, scalings by numbers) or ``"unknown"``.
+        role: ``"layer"``, ``"sum"``, ``"last"``, ``"form"`` (reshapes, scalings by numbers) or ``"unknown"``.
         before: shape of one example in front, channels last.
         after: the same behind.
         inputs: numbers of the signals that go in.

@@ -50,6 +50,15 @@ SCALINGS = frozenset(
 SUMS = frozenset(["add", "add_", "__add__", "__iadd__", "__radd__"])
 
 
+def takes_last(name: str, args: tuple[Any, ...]) -> bool:
+    """Whether a function is ``x[:, -1]``: the last time of a sequence."""
+    if name != "__getitem__" or not isinstance(args[1], tuple):
+        return False
+    index = args[1]
+    plain = all(isinstance(each, int | slice) for each in index)  # a tensor among them would compare number by number
+    return plain and index in ((slice(None), -1), (slice(None), -1, slice(None)))
+
+
 def layer(name: str, args: tuple[Any, ...], named: dict[str, Any]) -> Layer | None:
     """The layer of Kilter that does what a function does; None where there is none."""
     make = _FUNCTIONS.get(name.removesuffix("_"))

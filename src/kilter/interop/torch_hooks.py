@@ -10,7 +10,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from kilter.interop import torch_functions, torch_layers
-from kilter.interop.node import FORM, LAYER, SUM, UNKNOWN, Array, Node, channels_last
+from kilter.interop.node import FORM, LAST, LAYER, SUM, UNKNOWN, Array, Node, channels_last
 from kilter.interop.opaque import Opaque
 from kilter.interop.record import Weight, named
 from kilter.nn.activations import Activation
@@ -202,6 +202,8 @@ class _Pass(TorchFunctionMode):
     def _made(self, name: str, args: Any, named: Any, x: torch.Tensor, y: Any, signals: int) -> tuple[Layer, str]:
         if signals == 2 and name in torch_functions.SUMS:
             return Opaque(name), SUM
+        if torch_functions.takes_last(name, args):
+            return Opaque(name), LAST
         flat = y.ndim == 2 and len(y) == len(x) and y.numel() == x.numel()
         if flat and name in torch_functions.FORMS:
             return Flatten(), LAYER
