@@ -197,7 +197,7 @@ def test_units_of_a_convolution_are_its_channels():
     x[..., 1] = -np.abs(x[..., 1])
     found = summary(np.maximum(x, 0), layer=nn.ReLU(), x=x)
     assert found.dead == pytest.approx(1 / 3)
-    rows = np.maximum(x, 0).reshape(-1, 3)[::3]  # 720 positions, at most 256 of them
+    rows = np.maximum(x, 0).reshape(-1, 3)[::3]  # 720 positions, every third of them: at most 256
     assert found.units == pytest.approx(abs(np.corrcoef(rows[:, 0], rows[:, 2])[0, 1]), rel=1e-4)
 
 
@@ -231,7 +231,7 @@ ARRAYS = {
 @pytest.mark.parametrize("name", ARRAYS)
 def test_numpy_and_programs_give_the_same(name):
     y = ARRAYS[name]
-    with np.errstate(invalid="ignore", over="raise", divide="raise"):
+    with np.errstate(over="raise", divide="raise"):
         eager = summary(y, gradient=y)
     assert all(isinstance(leaf, np.ndarray | np.generic | float) for leaf in eager)
     assert_close(jitted(y, gradient=y), eager, rtol=1e-4)
@@ -317,3 +317,14 @@ def test_whole_numbers_are_summed_up_without_a_gradient():
     assert found.mean[0] == pytest.approx((3 * X).astype(np.int32).mean())
     assert np.isnan(found.backward[0])
     assert found.backward[1] > 0
+
+
+def test_of_large_feature_maps_some_positions_stand_for_all():
+    y = numbers(16, 40, 40, 12) * np.arange(1, 13, dtype=np.float32)
+    y[:, :, :, 3] = np.maximum(y[:, :, :, 3], 0)
+    y[5, 6, 7, 8], y[1, 2, 3, 4] = np.nan, np.inf
+    found, finite = summary(y), y[np.isfinite(y)]
+    # 102,000 of 307,200 entries: relative standard errors of the moments below 0.3 %.
+    assert found.rms == pytest.approx(np.sqrt(np.square(finite).mean()), rel=0.02)
+    assert found.zero == pytest.approx(1 / 24, rel=0.05)
+    assert (int(found.nans), int(found.infs)) == (1, 1)

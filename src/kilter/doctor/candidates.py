@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import zip_longest
+from typing import Any
 
 import numpy as np
 
@@ -11,12 +12,31 @@ from kilter.doctor.checkup import Checkup
 from kilter.doctor.remedy import Remedy
 from kilter.train.recipe import Recipe
 
-# What is changed in an overhaul, in the order in which faults hide each other: without the right outputs nothing is
-# learned, without scaled inputs no rate is right.
-OVERHAUL = (
-    *("learning_rate:absolute", "shuffle", "output", "inputs", "targets", "missing_activation"),
-    *("activation:relu", "initializer", "decay", "dropout", "depth", "width", "optimizer", "batch_size", "epochs"),
-)
+# What of an overhaul can be undone by itself: fields of a recipe that only make sense together.
+_PARTS = {
+    "net": ("net", "loss"),
+    "scaling": ("inputs", "targets"),
+    "optimizer": ("optimizer",),
+    "batch_size": ("batch_size",),
+    "epochs": ("epochs",),
+    "penalty": ("penalty", "constraint"),
+    "order": ("shuffle", "stopping"),
+}
+
+
+def overhauling(recipe: Recipe, data: Dataset) -> list[Remedy]:
+    """The overhaul of a recipe as one remedy for each part of it that changes."""
+    new = remedies.overhaul(recipe, data)
+    changed = {
+        name: {field: getattr(new, field) for field in fields if getattr(new, field) != getattr(recipe, field)}
+        for name, fields in _PARTS.items()
+    }
+    return [_overhaul(name, given) for name, given in changed.items() if given]
+
+
+def _overhaul(name: str, given: dict[str, Any]) -> Remedy:
+    told = ", ".join(f"{field} {value!r}" for field, value in given.items())
+    return Remedy(f"overhaul:{name}", f"Take {told}: this is known to train.", told, lambda recipe: recipe.replace(**given))
 
 
 def prescribed(checkup: Checkup, recipe: Recipe, data: Dataset, most: int) -> list[Remedy]:

@@ -25,8 +25,9 @@ from kilter.train.check import check, deciding_metric
 from kilter.train.recipe import Recipe
 from kilter.train.run import Run
 
-# Seeds of the screening; the proof has others, so that what was chosen for its luck is not proved by it.
-_SCREENING = 2
+# Seeds of the screening, and more for what they may have flattered; the proof has others, so that what was chosen for its
+# luck is not proved by it.
+_SCREENING, _MORE = 2, 3
 
 
 @dataclass(frozen=True)
@@ -185,10 +186,11 @@ def cure(
 class _Course:
     """One cure on its way."""
 
-    def __init__(self, ledger: Ledger, checkup: Checkup, screening: tuple[int, ...], proof: tuple[int, ...]) -> None:
-        self.ledger, self.checkup, self.screening, self.proof = ledger, checkup, screening, proof
-        thorough = unwell(checkup.chart) is not False
-        self.treatment = Treatment(ledger, checkup, screening, thorough)
+    def __init__(self, ledger: Ledger, checkup: Checkup, seed: int, proof: tuple[int, ...]) -> None:
+        self.ledger, self.checkup, self.seed, self.proof = ledger, checkup, seed, proof
+        first, thorough = tuple(range(seed, seed + _SCREENING)), unwell(checkup.chart) is not False
+        more = tuple(range(seed + _SCREENING, seed + _SCREENING + _MORE))
+        self.treatment = Treatment(ledger, checkup, first, more, thorough)
         self.change: Change | None = None
         self.effect: Effect | None = None
         self.rival: Change | None = None
@@ -200,7 +202,7 @@ class _Course:
         chosen = self.treatment.screen()
         if chosen is None:
             return
-        self.rival = self.treatment.compare(self.screening[0])
+        self.rival = self.treatment.compare(self.seed)
         tried = [change for change in (chosen, self.rival) if change is not None]
         self.ledger.train([self.ledger.recipe, *(change.recipe for change in tried)], self.proof)
         self.random = None if self.rival is None else self._effect(self.rival.recipe)

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from kilter.doctor import remedies
-from kilter.doctor.candidates import OVERHAUL, at_random, in_order_of, prescribed
+from kilter.doctor.candidates import at_random, in_order_of, overhauling, prescribed
 from kilter.doctor.checkup import Checkup
-from kilter.doctor.remedy import Remedy
 from kilter.doctor.trials import Change, Ledger
+from kilter.train.scores import deciding
 
 # Single remedies tried at first and in all, and most of them together.
 _FIRST, _SINGLES, _TOGETHER = 6, 16, 4
@@ -24,6 +24,7 @@ class Treatment:
         ledger: of the trainings.
         checkup: that says what to try.
         seeds: of the screening.
+        more: seeds for what the first ones may have flattered.
         thorough: whether combinations beyond the findings are tried, as the training is clearly worse than it could be.
         changes: all that was tried, the untouched recipe first.
     """
@@ -31,26 +32,44 @@ class Treatment:
     ledger: Ledger
     checkup: Checkup
     seeds: tuple[int, ...]
+    more: tuple[int, ...]
     thorough: bool
     changes: list[Change] = field(default_factory=list)
 
     def screen(self) -> Change | None:
         """The smallest change that comes near the best; None where nothing beats the untouched recipe.
 
-        First what the findings ask for; more only where that stays behind the reference.
+        First what the findings ask for; more only where that stays behind the reference. What looks as good as that with two
+        seeds alone is looked at again with more, as are then all the others.
         """
         recipe, data = self.ledger.recipe, self.ledger.data
         singles = [Change.of(recipe, [each], "remedy") for each in prescribed(self.checkup, recipe, data, _SINGLES)]
         if not singles:
             return None
-        control = Change((), recipe, "control")
         known = [Change((), remedies.overhaul(recipe, data), "reference")] if self.thorough else []
-        self._try([control, *known, *self._of_findings(singles), *singles[:_FIRST]])
+        self._try([Change((), recipe, "control"), *known, *self._of_findings(singles), *singles[:_FIRST]])
+        best = self._selected(singles)
+        if best is not None and not self._holds(best):
+            self.seeds = (*self.seeds, *self.more)
+            self.ledger.train([change.recipe for change in self.changes], self.seeds)
+            best = self._selected(singles)
+        return best
+
+    def _selected(self, singles: Sequence[Change]) -> Change | None:
         if self.thorough and not self._enough():
             self._try([*singles[_FIRST:], *self._all_known_good()])
             self._try(list(self._best_together(singles)))
         best = self._smallest()
         return None if best is None else self._without_the_needless(best)
+
+    def _holds(self, best: Change) -> bool:
+        """Whether a change stays near the reference with more seeds."""
+        if not self.thorough:
+            return True
+        reference, every = self.changes[1].recipe, (*self.seeds, *self.more)
+        self.ledger.train([reference, best.recipe], every)
+        wanted = self.ledger.mean(reference, every)
+        return self.ledger.mean(best.recipe, every) >= wanted - 2 * self._slack(wanted)
 
     def _enough(self) -> bool:
         """Whether a change comes near the reference."""
@@ -82,7 +101,7 @@ class Treatment:
         return self.ledger.mean(change.recipe, self.seeds)
 
     def _try(self, changes: Sequence[Change]) -> None:
-        known = {change.recipe for change in self.changes}
+        known = {change.recipe for change in self.changes if change.kind != "reference"}
         new = list({change.recipe: change for change in changes if change.recipe not in known}.values())
         self.ledger.train([change.recipe for change in new], self.seeds)
         self.changes += [change for change in new if self.ledger.has(change.recipe, self.seeds)]
@@ -95,13 +114,8 @@ class Treatment:
         return [Change.of(self.ledger.recipe, heads[:count], "combination") for count in counts]
 
     def _all_known_good(self) -> Iterator[Change]:
-        """All that is known good, from the outputs to the number of epochs."""
-        recipe, chosen = self.ledger.recipe, []
-        for name in OVERHAUL:
-            for remedy in remedies.of(recipe, self.ledger.data, [name])[:1]:
-                chosen.append(remedy)
-                recipe = remedy(recipe)
-        yield Change.of(self.ledger.recipe, chosen, "combination")
+        """The reference itself, in parts that can be undone one by one."""
+        yield Change.of(self.ledger.recipe, overhauling(self.ledger.recipe, self.ledger.data), "combination")
 
     def _best_together(self, first: Sequence[Change]) -> Iterator[Change]:
         """The best remedy of each kind, two, three, ... of those that helped most."""
@@ -123,7 +137,9 @@ class Treatment:
         return min(near, key=len)
 
     def _slack(self, best: float) -> float:
-        return _NEAR * max(best - self.ledger.chance, 0.0)
+        """What does not matter: a hundredth of what the best has learned, or a single row judged otherwise."""
+        learned, rows = max(best - self.ledger.chance, 0.0), len(deciding(self.ledger.data))
+        return max(_NEAR, 1.0 / rows) * learned
 
     def _without_the_needless(self, best: Change) -> Change:
         """What is left of a change when all is undone that it does not need, until nothing more can be."""

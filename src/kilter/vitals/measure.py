@@ -4,14 +4,15 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from kilter.losses import Loss, Penalty
 from kilter.nn.layer import Layer, Params, State
 from kilter.optim.objective import Objective
 from kilter.optim.optimizer import Optimizer
 from kilter.vitals.objective import mean, objective
-from kilter.vitals.signal import Signal, rms, summary
-from kilter.vitals.taps import blank, sites, tapped
+from kilter.vitals.signal import Signal, idle, rms, summary
+from kilter.vitals.taps import Site, blank, sites, tapped
 
 
 class Weights(NamedTuple):
@@ -117,12 +118,35 @@ def measure(
     if optimizer is not None:
         value = objective(net, loss, state, x, y, weights, key, draws=draws, penalty=penalty)
         new = _updated(optimizer, value, params, moments, grads, step)
-    signals = [
-        summary(y, gradient=None if gradient is None else len(y) * gradient, layer=site.layer, x=x)
-        for site, (x, y), gradient in zip(found, held, back, strict=True)
-    ]
-    stacked = jax.tree.map(lambda *values: jnp.stack([jnp.asarray(value) for value in values]), *signals)
-    return Vitals(stacked, _weights(params, grads, new, start), Whole(plain, _norm(grads), extra))
+    signals = _signals(found, held, back, len(x))
+    return Vitals(signals, _weights(params, grads, new, start), Whole(plain, _norm(grads), extra))
+
+
+def _signals(found: list[Site], held: list[tuple[Any, Any]], back: list[Any], rows: int) -> Signal:
+    """The signals of all taps, stacked. Outputs of one shape are summed up one after the other by the same code.
+
+    Each layer with code of its own would take a deep network minutes to compile.
+    """
+    shapes = [(site.output.shape, site.output.dtype) for site in found]
+    groups = [[place for place, shape in enumerate(shapes) if shape == own] for own in dict.fromkeys(shapes)]
+
+    def one(given: tuple[Any, Any]) -> Signal:
+        return summary(given[0], gradient=given[1])
+
+    parts = []
+    for places in groups:
+        given = [(held[place][1], back[place]) for place in places]
+        stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *given)
+        parts.append(jax.lax.map(one, stacked) if len(places) > 1 else jax.tree.map(_alone, one(given[0])))
+    order = np.argsort([place for places in groups for place in places])
+    joined = jax.tree.map(lambda *leaves: jnp.concatenate(leaves)[order], *parts)
+    idles = [idle(site.layer, x) for site, (x, _) in zip(found, held, strict=True)]
+    saturated, dead = (jnp.stack(list(map(jnp.float32, each))) for each in zip(*idles, strict=True))
+    return joined._replace(saturated=saturated, dead=dead, backward=rows * joined.backward)
+
+
+def _alone(value: Any) -> jax.Array:
+    return jnp.asarray(value)[None]
 
 
 def _updated(optimizer: Optimizer, value: Objective, params: Params, moments: Any, grads: Params, step: Any) -> Params:

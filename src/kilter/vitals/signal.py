@@ -14,14 +14,18 @@ _FIRST, _LAST = -14, 10
 _ENDS = 2.0 ** np.arange(_FIRST, _LAST + 1)
 EDGES = np.concatenate([-_ENDS[::-1], _ENDS]).astype(np.float32)
 BINS = len(EDGES) + 1
-# Most rows and most units that go into the covariance of units; its cost is then at most 34 million operations a layer.
-_ROWS, _UNITS = 256, 256
+# Most rows and most units that go into the covariance of units, 4 million products a layer; and about how many entries of a
+# feature map are looked at where all would take longer than training on them.
+_ROWS, _UNITS, _ENTRIES = 256, 128, 1 << 17
 # A unit whose standard deviation is below this share of the largest signal only shows how its outputs were rounded.
 _ROUNDING = 1e-6
 
 
 class Signal(NamedTuple):
     """What the outputs y of a layer look like on some rows; each attribute ``(layers,)``, or a number for one layer.
+
+    Of feature maps with more than 131,072 entries, positions that are evenly spread and hold about as many stand for all in
+    mean, std, rms, zero, saturated and histogram; the rest is of all entries.
 
     Attributes:
         mean: over the finite entries, as are std and rms; NaN where there are none.
@@ -37,7 +41,7 @@ class Signal(NamedTuple):
         histogram: share of the finite entries in each of the bins between `EDGES`, ``(layers, bins)``.
         rank: effective dimensions that the units span over the rows, (tr C)^2 / tr(C^2) for their covariance C: 1 where all
             move as one, at most the number of units, 0 where nothing varies. The participation ratio of Gao et al. 2017, A
-            theory of multineuronal dimensionality. At most 256 rows and 256 units, evenly spread, are looked at.
+            theory of multineuronal dimensionality. At most 256 rows and 128 units, evenly spread, are looked at.
         units: mean |correlation| between two different units, of those that vary; 1 where all say the same, as after an
             initialization that gives all units the same weights. Of the same rows and units as ``rank``.
         examples: mean cosine between the outputs of two different examples; 1 where the network can no longer tell them
@@ -77,13 +81,22 @@ def summary(y: Any, *, gradient: Any = None, layer: Layer | None = None, x: Any 
     """
     xp = namespace(y)
     y = y.astype(np.float32)
-    mean, std, root = finite_moments(y)
-    rank, units = spread(y)
-    saturated, dead = idle(layer, x)
-    return Signal(
-        mean, std, root, (y == 0).mean(), saturated, dead, xp.isnan(y).sum(), xp.isinf(y).sum(), histogram(y), rank, units,
-        likeness(y), np.nan if gradient is None else rms(gradient),
-    )  # fmt: skip
+    with np.errstate(invalid="ignore"):  # what is not finite shows in the numbers
+        seen = sample(y)
+        mean, std, root = finite_moments(seen)
+        rank, units = spread(seen)
+        saturated, dead = idle(layer, x)
+        return Signal(
+            mean, std, root, (seen == 0).mean(), saturated, dead, xp.isnan(y).sum(), xp.isinf(y).sum(), histogram(seen),
+            rank, units, likeness(y), np.nan if gradient is None else rms(gradient),
+        )  # fmt: skip
+
+
+def sample(y: Any) -> Any:
+    """Positions of y as rows, ``(positions, units)``: all, or if there are too many entries some, evenly spread."""
+    rows = y.reshape(-1, y.shape[-1] if y.ndim > 1 else 1)
+    most = max(_ROWS, _ENTRIES // rows.shape[1])
+    return rows if len(rows) <= most else rows[evenly(len(rows), most)]
 
 
 def rms(values: Any) -> Any:
@@ -125,10 +138,12 @@ def histogram(y: Any) -> Any:
 
 
 def spread(y: Any) -> tuple[Any, Any]:
-    """Effective rank of the units over rows and positions, and their mean |correlation|; NaN where y is not finite."""
+    """Effective rank of the units over the rows of y ``(rows, units)``, and their mean |correlation|.
+
+    NaN where y is not finite.
+    """
     xp = namespace(y)
-    rows = y.reshape(-1, y.shape[-1] if y.ndim > 1 else 1)
-    rows = rows[evenly(len(rows), _ROWS)][:, evenly(rows.shape[1], _UNITS)]
+    rows = y[evenly(len(y), _ROWS)][:, evenly(y.shape[1], _UNITS)]
     largest = xp.abs(rows).max()
     rows = rows / xp.where(largest > 0, largest, 1.0)
     rows = rows - rows.mean(0)
@@ -167,9 +182,13 @@ def idle(layer: Layer | None, x: Any) -> tuple[Any, Any]:
     if not isinstance(layer, Activation) or not layer.elementwise:
         return np.nan, np.nan
     dead = layer.dead(x).all(tuple(range(x.ndim - 1))).mean() if layer.mortal else np.nan
-    return layer.saturated(x).mean(), dead
+    return layer.saturated(sample(x)).mean(), dead
 
 
 def evenly(count: int, most: int) -> Any:
-    """At most so many numbers below ``count``, evenly spread from 0 on; as a list, since XLA takes long over strides."""
-    return np.arange(0, count, -(-count // most))
+    """At most so many numbers below ``count``, evenly spread from 0 on; as a list, since XLA takes long over strides.
+
+    Where some are left out the stride is odd, so that it does not fall in step with the sides of an image.
+    """
+    stride = -(-count // most)
+    return np.arange(0, count, stride if stride == 1 else stride | 1)
