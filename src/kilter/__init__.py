@@ -2,15 +2,16 @@
 
 from importlib.metadata import version
 
-from kilter import data, losses, metrics, nn, optim, recipes, vitals
+from kilter import data, interop, losses, metrics, nn, optim, recipes, vitals
 from kilter.catalog import catalog
 from kilter.core.devices import device_a_core
 from kilter.core.diff import diff
 from kilter.core.distributions import Choice, Integer, LogUniform, Repeat, Uniform, shared
 from kilter.core.errors import DoubtWarning, FileError, InputError
 from kilter.core.programs import keep_programs
-from kilter.doctor import Checkup, Cure, Finding, FindingWarning, cure, examine, train
+from kilter.doctor import Checkup, Cure, Finding, FindingWarning, cure, train
 from kilter.ensembles import Ensemble, ensemble, load, snapshots
+from kilter.examining import examine
 from kilter.search import Space, strategies
 from kilter.search.loop import search
 from kilter.search.opening import space
@@ -68,6 +69,7 @@ __all__ = [
     "diff",
     "ensemble",
     "examine",
+    "interop",
     "load",
     "losses",
     "lr_range_test",

@@ -26,7 +26,7 @@ Array = np.ndarray[Any, Any]
 # What an update takes at least, in operations: some microseconds of a core at some thousand million operations a second.
 _UPDATE = 1e6
 # Classes that are this many times as frequent as others are looked at one by one.
-_UNEVEN = 3.0
+UNEVEN = 3.0
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ def chance_score(recipe: Recipe, data: Dataset) -> float:
     part, train = deciding(data), data.train
     metric = deciding_metric(recipe, data)
     with np.errstate(all="ignore"):
-        return float(metric(_constant(train, part, data.classes), part.y, np.ones(len(part))))
+        return float(metric(constant(train, part, data.classes), part.y, np.ones(len(part))))
 
 
 def _usual_chance(run: Run) -> float:
@@ -147,7 +147,8 @@ def _usual_chance(run: Run) -> float:
     return 0.0 if run.metric.key == "r2" else float("nan")
 
 
-def _constant(train: Part, part: Part, classes: int) -> Array:
+def constant(train: Part, part: Part, classes: int) -> Array:
+    """The best constant prediction, as often as a part has rows."""
     if not classes:
         return np.broadcast_to(train.y.mean(0), part.y.shape).astype(np.float64)
     shares = np.bincount(train.y, minlength=classes) / len(train)
@@ -159,7 +160,7 @@ def _recalls(runs: Sequence[Run], data: Dataset) -> Array:
     if not data.classes:
         return np.zeros((len(runs), 0))
     counts = np.bincount(data.train.y, minlength=data.classes)
-    if counts.max() < _UNEVEN * max(counts[counts > 0].min(), 1):
+    if counts.max() < UNEVEN * max(counts[counts > 0].min(), 1):
         return np.zeros((len(runs), 0))
     part = deciding(data)
     return np.stack([_recall(run, part, data.classes) for run in runs])

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.neighbors import KNeighborsClassifier
 
 from kilter.data.dataset import Dataset, Part
 
@@ -110,6 +109,8 @@ def _agreement(data: Dataset) -> tuple[float, float] | None:
     held = held.take(np.arange(min(len(held), _NEIGHBORS)))
     if len(np.unique(train.y)) < 2 or not (np.isfinite(train.x).all() and np.isfinite(held.x).all()):
         return None
+    from sklearn.neighbors import KNeighborsClassifier  # takes long to import
+
     scale = train.x.reshape(len(train), -1).std(0)
     flat = [part.x.reshape(len(part), -1) / np.where(scale > 0, scale, 1.0) for part in (train, held)]
     found = KNeighborsClassifier(6).fit(flat[0], train.y)

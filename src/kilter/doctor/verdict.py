@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from kilter.doctor.alone import poor
 from kilter.doctor.chart import Chart, Course
 
 # What is lost against the reference counts from 0.03 of a score whose best value is 1, such as accuracy and R2; it is half
@@ -9,6 +10,7 @@ from kilter.doctor.chart import Chart, Course
 _LOST = 0.03
 # A seed whose loss is this share of what there is to learn has failed, whatever the others do.
 _FAILED = 0.2
+_ALONE = "this network has learned next to nothing, and there is none to compare it with"
 
 
 def floor(reference: Course) -> float:
@@ -47,7 +49,7 @@ def unwell(chart: Chart) -> bool | None:
     if course.diverged.any():
         return True
     if reference is None:
-        return None
+        return poor(chart, course)
     lost = max(shortfall(course, reference), shortfall(course, reference, last=True))
     return lost > floor(reference) or failed(course, reference) > 0
 
@@ -55,10 +57,12 @@ def unwell(chart: Chart) -> bool | None:
 def undecided(chart: Chart, *, rows: int = 20) -> str:
     """Why nothing can be said, where that is so: too few rows, or a target in which the reference finds nothing either."""
     course, reference, facts = chart.course, chart.reference, chart.facts
-    if course is None or reference is None or facts is None:
-        return "nothing was trained"
-    if max(facts.held, 0) + facts.rows < rows:
+    if facts is not None and max(facts.held, 0) + facts.rows < rows:
         return f"{facts.rows} training and {facts.held} validation rows are too few to tell"
+    if course is None:
+        return "nothing was trained"
+    if reference is None:
+        return _ALONE if poor(chart, course) else ""
     if learned(reference) <= floor(reference) and not course.whole:
         return "neither this network nor an ordinary one has learned anything within this budget"
     if learned(reference) <= 0.0 and float(course.gains.mean()) <= float(reference.gains.mean()) + floor(reference):

@@ -100,7 +100,7 @@ def first_steps(chart: Chart, *, of_chance: float = 10.0) -> Iterator[Sign]:
     """The loss after the first updates (50) over the larger of the first loss and that of a constant: above 10, or not finite."""
     assert chart.steps is not None
     loss = chart.steps.loss
-    level = np.maximum(loss[:, 0], chart.start.chance if chart.start is not None else 0.0)
+    level = np.fmax(loss[:, 0], chart.start.chance if chart.start is not None else 0.0)
     late = loss[:, len(loss.T) // 2 :].mean(1) / np.maximum(level, 1e-12)
     found = ~(late < of_chance)
     if found.any():
