@@ -161,20 +161,16 @@ def cure(
             f"cure(seeds={seeds!r}, budget={budget!r}): seeds must be at least 2, "
             f"budget at least {_SCREENING} and 2 for each seed"
         )
-    began = time.perf_counter()
+    began, seed = time.perf_counter(), check_seed(seed)
     recipe = recipe.recipe if isinstance(recipe, Run) else recipe
     check(recipe, data)
     tell = _teller(progress)
     if checkup is None:
         tell("examining")
-        checkup = examine(recipe, data, seed=check_seed(seed))
+        checkup = examine(recipe, data, seed=seed)
     ledger = Ledger(recipe, data, budget, tell)
-    course = _Course(
-        ledger,
-        checkup,
-        tuple(range(seed, seed + _SCREENING)),
-        tuple(range(seed + _SCREENING, seed + _SCREENING + seeds)),
-    )
+    begins = seed + _SCREENING + _MORE
+    course = _Course(ledger, checkup, seed, tuple(range(begins, begins + seeds)))
     stopped = False
     try:
         course.run()
