@@ -229,9 +229,8 @@ class _Course:
 
     def _row(self, change: Change) -> dict[str, Any]:
         ledger = self.ledger
-        seeds = [
-            s for s in (*self.screening, *self.proof) if all(ledger.has(r, [s]) for r in (change.recipe, ledger.recipe))
-        ]
+        both, every = (change.recipe, ledger.recipe), range(self.seed, self.proof[-1] + 1)
+        seeds = [seed for seed in every if all(ledger.has(each, [seed]) for each in both)]
         scores = ledger.gains(change.recipe, seeds)
         effect = Effect.of(scores, ledger.gains(ledger.recipe, seeds))
         return {

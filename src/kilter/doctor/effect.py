@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import special
-
 Array = np.ndarray[Any, Any]
 
 
@@ -39,6 +37,8 @@ class Effect:
         mean, count = float(differences.mean()), len(differences)
         if count < 2:
             return cls(mean, -np.inf, np.inf, count, level)
+        from scipy import special  # takes long to import
+
         width = float(special.stdtrit(count - 1, (1 + level) / 2) * differences.std(ddof=1) / np.sqrt(count))
         return cls(mean, mean - width, mean + width, count, level)
 
