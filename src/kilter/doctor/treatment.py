@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from kilter.doctor import remedies
 from kilter.doctor.candidates import at_random, in_order_of, overhauling, prescribed
 from kilter.doctor.checkup import Checkup
+from kilter.doctor.remedy import Remedy
 from kilter.doctor.trials import Change, Ledger
 from kilter.train.scores import deciding
 
