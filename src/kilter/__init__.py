@@ -9,9 +9,9 @@ from kilter.core.diff import diff
 from kilter.core.distributions import Choice, Integer, LogUniform, Repeat, Uniform, shared
 from kilter.core.errors import DoubtWarning, FileError, InputError
 from kilter.core.programs import keep_programs
-from kilter.doctor import Checkup, Cure, Finding, FindingWarning, cure, train
+from kilter.doctor import Checkup, Cure, Finding, FindingWarning, train
 from kilter.ensembles import Ensemble, ensemble, load, snapshots
-from kilter.examining import examine
+from kilter.doors import cure, examine
 from kilter.search import Space, strategies
 from kilter.search.loop import search
 from kilter.search.opening import space

@@ -17,7 +17,7 @@ from kilter import losses
 from kilter import nn as own
 from kilter.core.errors import InputError
 from kilter.doctor import Cause
-from kilter.examining import examine
+from kilter.doors import examine
 from kilter.interop import keras as interop
 from kilter.interop.keras_hooks import Wrapped, backward
 from kilter.interop.keras_layers import array

@@ -36,7 +36,9 @@ def overhauling(recipe: Recipe, data: Dataset) -> list[Remedy]:
 
 def _overhaul(name: str, given: dict[str, Any]) -> Remedy:
     told = ", ".join(f"{field} {value!r}" for field, value in given.items())
-    return Remedy(f"overhaul:{name}", f"Take {told}: this is known to train.", told, lambda recipe: recipe.replace(**given))
+    return Remedy(
+        f"overhaul:{name}", f"Take {told}: this is known to train.", told, lambda recipe: recipe.replace(**given)
+    )
 
 
 def prescribed(checkup: Checkup, recipe: Recipe, data: Dataset, most: int) -> list[Remedy]:

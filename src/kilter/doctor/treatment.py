@@ -15,6 +15,8 @@ from kilter.train.scores import deciding
 _FIRST, _SINGLES, _TOGETHER = 6, 16, 4
 # How near the best a smaller change must come: a share of what the best has learned.
 _NEAR = 0.01
+# Rows below which a single one does matter.
+_ROWS = 20
 
 
 @dataclass
@@ -138,26 +140,6 @@ class Treatment:
         return min(near, key=len)
 
     def _slack(self, best: float) -> float:
-        """What does not matter: a hundredth of what the best has learned, or a single row judged otherwise."""
+        """What does not matter: a hundredth of what the best has learned, or a single row judged otherwise if rows are few."""
         learned, rows = max(best - self.ledger.chance, 0.0), len(deciding(self.ledger.data))
-        return max(_NEAR, 1.0 / rows) * learned
-
-    def _without_the_needless(self, best: Change) -> Change:
-        """What is left of a change when all is undone that it does not need, until nothing more can be."""
-        wanted = self.mean(best) - self._slack(self.mean(best))
-        while len(best) > 1:
-            lesser = {remedy: self._less(best, [remedy]) for remedy in best.remedies}
-            self._try(list(lesser.values()))
-            needless = [remedy for remedy, change in lesser.items() if self.mean(change) >= wanted]
-            needless.sort(key=lambda remedy: -self.mean(lesser[remedy]))
-            fewer = [self._less(best, needless[: count + 1]) for count in range(1, min(len(needless), len(best) - 1))]
-            self._try(fewer)
-            enough = [change for change in (*lesser.values(), *fewer) if self.mean(change) >= wanted]
-            if not enough:
-                break
-            best = min(enough, key=lambda change: (len(change), -self.mean(change)))
-        return best
-
-    def _less(self, change: Change, without: Sequence[Remedy]) -> Change:
-        kept = [remedy for remedy in change.remedies if remedy not in without]
-        return Change.of(self.ledger.recipe, kept, "combination" if len(kept) > 1 else "remedy")
+        return max(_NEAR, 1.0 / rows if rows >= _ROWS else 0.0) * learned

@@ -1,10 +1,10 @@
-"""One door to all examinations: of recipes, of PyTorch modules and of Keras models."""
+"""One door to all examinations and cures: of recipes, of PyTorch modules and of Keras models."""
 
 from typing import Any
 
 from kilter import doctor
 from kilter.core.errors import InputError
-from kilter.doctor import Checkup
+from kilter.doctor import Checkup, Cure
 from kilter.interop import keras, torch
 from kilter.train.recipe import Recipe
 from kilter.train.run import Run
@@ -38,4 +38,30 @@ def examine(subject: Any, *args: Any, **settings: Any) -> Checkup:
         return doctor.examine(subject, *args, **settings)
     raise InputError(
         f"examine takes a kl.Recipe, a run, a torch.nn.Module or a keras.Model, got a {type(subject).__name__}"
+    )
+
+
+def cure(subject: Any, *args: Any, **settings: Any) -> Cure:
+    """Find out what helps a training by trying it, and prove it.
+
+    A recipe with its data (`kilter.doctor.cure`), or what `kilter.interop.torch.to_recipe` and
+    `kilter.interop.keras.to_recipe` can translate: a PyTorch module with its loss and loader, a Keras model with its rows.
+
+    Args:
+        subject: recipe, run, module or model.
+        args: what goes with it.
+        settings: of `kilter.doctor.cure` (``seeds``, ``budget``, ``checkup``, ``progress``) and of the translation.
+
+    Raises:
+        InputError: something cannot be used or translated, in one sentence.
+    """
+    own = {name: settings.pop(name) for name in ("seeds", "budget", "checkup", "progress") if name in settings}
+    if torch.is_module(subject):
+        return doctor.cure(*torch.to_recipe(subject, *args, **settings), **own)
+    if keras.is_model(subject):
+        return doctor.cure(*keras.to_recipe(subject, *args, **settings), **own)
+    if isinstance(subject, Recipe | Run):
+        return doctor.cure(subject, *args, **settings, **own)
+    raise InputError(
+        f"cure takes a kl.Recipe, a run, a torch.nn.Module or a keras.Model, got a {type(subject).__name__}"
     )
