@@ -1,8 +1,8 @@
-"""Does the doctor see what is wrong, name the cause, keep still about the healthy, and heal? On a published collection of faults.
+"""Does the doctor see what is wrong, name the cause, keep still about the healthy, and heal?
 
-Each training of `../shared/data/faults.json` is examined and cured from scratch. Then the recipe as it is, the cured one, the
-one with the known fix and the best of as many random single changes are trained with five fresh seeds each. A case is repaired
-if the gain is at least that of the known fix less 0.02.
+On a published collection of faults, `../shared/data/faults.json`. Each training is examined and cured from scratch. Then the
+recipe as it is, the cured one, the one with the known fix and the best of as many random single changes are trained with
+five fresh seeds each. A case is repaired if the gain is at least that of the known fix less 0.02.
 
     python benchmarks/faults.py                      # all cases
     python benchmarks/faults.py --only dc- --examine # some of them, without the cure
@@ -26,13 +26,13 @@ from kilter.data.dataset import Dataset
 
 FRESH = (1000, 1001, 1002, 1003, 1004)
 SLACK = 0.02
-# Share of the real bugs of DeepFD's benchmark (52) that are detected, and whose cause is named, as published by DeepFD (ICSE
-# 2022); their known false alarms on healthy networks; repairs of AUTOTRAINER as it counts them itself (ICSE 2021).
+# Share of the real bugs of DeepFD's benchmark (52) that are detected, and whose cause is named, as published by DeepFD
+# (ICSE 2022); their known false alarms on healthy networks; repairs of AUTOTRAINER as it counts them itself (ICSE 2021).
 PEERS = """
 | system | faults detected | cause named | healthy networks flagged | repaired |
 |---|--:|--:|--:|--:|
 | DeepFD | 90 % | 52 % | not told | no repair |
-| UMLAUT | 96 % | 27 % | 96 to 100 % | no repair |
+| UMLAUT | 96 % | 27 % | 95 to 100 % | no repair |
 | DeepLocalize | 69 % | 13 % | 72 % | no repair |
 | AUTOTRAINER | 23 % | 19 % | not told | 98 %, by its own list of symptoms, one seed, no control |
 | DeepDiagnosis | 87 % (its own 53) | 72 % (symptom) | 36 % | no repair |

@@ -10,8 +10,8 @@ from kilter.core.distributions import Choice, Integer, LogUniform, Repeat, Unifo
 from kilter.core.errors import DoubtWarning, FileError, InputError
 from kilter.core.programs import keep_programs
 from kilter.doctor import Checkup, Cure, Finding, FindingWarning, train
-from kilter.ensembles import Ensemble, ensemble, load, snapshots
 from kilter.doors import cure, examine
+from kilter.ensembles import Ensemble, ensemble, load, snapshots
 from kilter.search import Space, strategies
 from kilter.search.loop import search
 from kilter.search.opening import space

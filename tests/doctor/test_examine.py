@@ -40,7 +40,7 @@ def test_findings_are_saved_as_json(data, tmp_path):
     told = json.loads(check.save(tmp_path / "check.json").read_text())
     assert told["verdict"] == "findings"
     assert told["findings"][0]["cause"] == "lr_negative"
-    assert list(check.frame()["place"])[0] == "optimizer.lr"
+    assert check.frame()["place"].iloc[0] == "optimizer.lr"
 
 
 def test_a_run_is_judged_by_its_own_course(run, data):

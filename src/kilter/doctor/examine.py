@@ -42,7 +42,7 @@ def examine(recipe: Recipe | Run, data: Dataset | None = None, *, depth: Depth =
 
     Args:
         recipe: to be examined; or a run, whose own course is looked at in place of trainings.
-        data: that it trains on; a run can do without, but then little can be said of inputs and signals.
+        data: that it trains on; a run can do without, but then little is said of inputs and signals.
         depth: ``"quick"``: three seeds and about a minute of a core at most, so that a long training is looked at in its
             first epochs only, and what is hopeless before is not trained; ``"full"``: five seeds and the whole training.
         seed: of the first of the seeds.

@@ -67,7 +67,8 @@ class Patient:
         return Steps(loss, change)
 
     def _batch(self, chosen: Any) -> Batch:
-        return Batch(self.x[chosen], self.y[chosen], None if self.weights is None else self.weights[chosen])
+        rows: Any = (self.x[chosen], self.y[chosen], None if self.weights is None else self.weights[chosen])
+        return Batch(*rows)
 
     def _places(self) -> Places:
         params, state, _ = shapes(self.recipe.net, self.x.shape[1:])

@@ -42,8 +42,8 @@ class Treatment:
     def screen(self) -> Change | None:
         """The smallest change that comes near the best; None where nothing beats the untouched recipe.
 
-        First what the findings ask for; more only where that stays behind the reference. What looks as good as that with two
-        seeds alone is looked at again with more, as are then all the others.
+        First what the findings ask for; more only where that stays behind the reference. What looks as good as that with
+        two seeds alone is looked at again with more, as are then all the others.
         """
         recipe, data = self.ledger.recipe, self.ledger.data
         singles = [Change.of(recipe, [each], "remedy") for each in prescribed(self.checkup, recipe, data, _SINGLES)]
@@ -136,10 +136,31 @@ class Treatment:
         best = max(map(self.mean, self._chosen), default=-math.inf)
         if best <= control:
             return None
-        near = [change for change in self._chosen if self.mean(change) >= min(wanted, best - self._slack(best))]
+        enough = min(wanted, best - self._slack(best))
+        near = [change for change in self._chosen if self.mean(change) >= enough]
         return min(near, key=len)
 
     def _slack(self, best: float) -> float:
-        """What does not matter: a hundredth of what the best has learned, or a single row judged otherwise if rows are few."""
+        """What does not matter: a hundredth of what the best has learned, or a single row that is judged otherwise."""
         learned, rows = max(best - self.ledger.chance, 0.0), len(deciding(self.ledger.data))
         return max(_NEAR, 1.0 / rows if rows >= _ROWS else 0.0) * learned
+
+    def _without_the_needless(self, best: Change) -> Change:
+        """What is left of a change when all is undone that it does not need, until nothing more can be."""
+        wanted = self.mean(best) - self._slack(self.mean(best))
+        while len(best) > 1:
+            lesser = {remedy: self._less(best, [remedy]) for remedy in best.remedies}
+            self._try(list(lesser.values()))
+            needless = [remedy for remedy, change in lesser.items() if self.mean(change) >= wanted]
+            needless.sort(key=lambda remedy: -self.mean(lesser[remedy]))
+            fewer = [self._less(best, needless[: count + 1]) for count in range(1, min(len(needless), len(best) - 1))]
+            self._try(fewer)
+            enough = [change for change in (*lesser.values(), *fewer) if self.mean(change) >= wanted]
+            if not enough:
+                break
+            best = min(enough, key=lambda change: (len(change), -self.mean(change)))
+        return best
+
+    def _less(self, change: Change, without: Sequence[Remedy]) -> Change:
+        kept = [remedy for remedy in change.remedies if remedy not in without]
+        return Change.of(self.ledger.recipe, kept, "combination" if len(kept) > 1 else "remedy")

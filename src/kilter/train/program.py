@@ -23,8 +23,8 @@ from kilter.train.step import Learner, Parts
 
 # What runs once, as drawing weights: compiled without optimization it is ready in a third of the time.
 QUICKLY = {"xla_backend_optimization_level": 0}
-# Whole vectors where the processor has them: 6 to 8 % faster small networks than with XLA's own choice of half of them. What
-# LLVM does beyond its first level takes half of all compiling and makes no network faster.
+# Whole vectors where the processor has them: 6 to 8 % faster small networks than with XLA's own choice of half of them.
+# What LLVM does beyond its first level takes half of all compiling and makes no network faster.
 TRAINING = {"xla_cpu_prefer_vector_width": 512, "xla_backend_optimization_level": 1}
 
 
