@@ -1,4 +1,4 @@
-"""The words of a diagnosis: what can be wrong, why, and how bad it is. Values of symptoms and severities are what users read."""
+"""The words of a diagnosis: what can be wrong, why, and how bad it is; the values are what users read."""
 
 from enum import Enum, IntEnum, StrEnum
 
@@ -81,6 +81,7 @@ class Symptom(Enum):
     BADLY_SCALED_TARGET = "the targets are far from the scale that networks expect"
     WEIGHTS_TOO_SMALL = "the initial weights are too small: the signal fades with depth"
     WEIGHTS_TOO_LARGE = "the initial weights are too large: the signal grows or saturates"
+    LOUD_START = "the loss begins far above that of a constant prediction"
     EXPLODING_SIGNAL = "the signal or its gradient grows from layer to layer"
     VANISHING_GRADIENT = "the gradient fades on its way back to the first layers"
     DEAD_UNITS = "units are never active on any training row"
