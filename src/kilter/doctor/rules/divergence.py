@@ -57,7 +57,7 @@ def first_steps(chart: Chart, *, growth: float = 10.0) -> Iterator[Sign]:
         cause, *others = _causes(chart)
         evidence = {"loss": loss, "change": chart.steps.change}
         yield Sign(
-            middle(late), growth, "times the first loss", "", share(found), Severity.ERROR, cause, tuple(others),
+            middle(late[found]), growth, "times the first loss", "", share(found), Severity.ERROR, cause, tuple(others),
             evidence=evidence,
         )  # fmt: skip
 

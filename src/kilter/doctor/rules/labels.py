@@ -60,12 +60,14 @@ def labels_disagree(chart: Chart, *, apart: float = 0.2, deviations: float = 5.0
     source="Cover and Hart 1967, nearest neighbors; Wilson 1972, edited neighbors",
     remedies=("loss",),
     needs="rows",
+    certain=True,
 )
 def label_noise(chart: Chart, *, missed: float = 0.15, deviations: float = 4.0) -> Iterator[Sign]:
-    """Share of rows whose five nearest training rows vote for their own label, on training rows and on validation rows.
+    """Share of rows whose five nearest neighbors vote for their own label, of training rows and of validation rows.
 
     Where labels are right both are alike; wrong training labels disagree with their neighbors, clean validation labels do
-    not. It counts where validation rows agree by 0.15 more, and by four standard deviations.
+    not, neither with training rows nor with each other. It counts where validation rows agree by 0.15 more, and by four
+    standard deviations.
     """
     facts = facts_of(chart)
     if facts.agreement is None:

@@ -44,7 +44,8 @@ def few_updates(chart: Chart, *, falling: float = 0.01) -> Iterator[Sign]:
     """
     course = course_of(chart)
     lines = [course.history[name] for name in ("loss", "val_loss") if name in course.history]
-    found = np.all([fall(line) > falling for line in lines], 0)
+    found = np.all([fall(line) > falling for line in lines], 0) & ~course.diverged
     if found.any() and course.whole:
         others = (Cause.LR_TOO_LOW, Cause.BATCH_TOO_LARGE, Cause.UNDERFITTING)
-        yield Sign(middle(fall(lines[0])), falling, "of the first loss", "epochs", share(found), others=others)
+        value = middle(fall(lines[0])[found])
+        yield Sign(value, falling, "of the first loss", "epochs", share(found), others=others)

@@ -25,9 +25,30 @@ def plateau(chart: Chart, *, within: float = 0.02) -> Iterator[Sign]:
     ends = last(course_of(chart).history["loss"]) / chance(chart)
     found = np.abs(ends - 1) <= within
     if found.any():
-        words = f"it ends at {middle(ends):.3g} times that of a constant prediction"
+        words = f"it ends at {middle(ends[found]):.3g} times that of a constant prediction"
         others = (Cause.VANISHING_GRADIENT, Cause.DEAD_RELU, Cause.LR_TOO_LOW)
-        yield Sign(middle(np.abs(ends - 1)), within, "apart", "", share(found), words=words, others=others)
+        value = middle(np.abs(ends - 1)[found])
+        yield Sign(value, within, "apart", "", share(found), words=words, others=others)
+
+
+@rule(
+    Symptom.TOO_NARROW,
+    Cause.UNDERFITTING,
+    source="Minsky and Papert 1969: one unit separates along one direction",
+    remedies=("depth", "width"),
+    needs="recipe",
+)
+def too_narrow(chart: Chart, *, least: int = 2) -> Iterator[Sign]:
+    """No hidden layer, or one of a single unit, through which a single direction gets. Read from the network."""
+    anatomy = chart.design.anatomy
+    if anatomy.head is None or any(organ.role == "other" and organ.before != organ.after for organ in anatomy.organs):
+        return
+    units = {organ.label: organ.after[-1] for organ in anatomy.hidden}
+    narrow = [place for place, count in units.items() if count < least]
+    if narrow:
+        yield Sign(units[narrow[0]], least, "units", narrow[0], others=(Cause.LR_TOO_LOW,))
+    elif not units:
+        yield Sign(0, 1, "hidden layers", anatomy.head.label, others=(Cause.MISSING_NONLINEARITY,))
 
 
 @rule(

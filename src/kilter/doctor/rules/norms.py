@@ -23,7 +23,7 @@ def norm_statistics(chart: Chart, *, apart: float = 0.5) -> Iterator[Sign]:
     for place, column in course_of(chart).drift.items():
         found = column > apart
         if found.any():
-            yield Sign(middle(column), apart, "deviations", place, share(found), evidence={"drift": column})
+            yield Sign(middle(column[found]), apart, "deviations", place, share(found), evidence={"drift": column})
 
 
 @rule(

@@ -45,7 +45,8 @@ def negative_rate(chart: Chart, *, least: float = 0.0) -> Iterator[Sign]:
     own = _rate(chart)
     if own < least:
         others = (Cause.DIVERGING_LOSS,)
-        yield Sign(own, least, "a step", place="optimizer.lr", severity=Severity.ERROR, others=others)
+        words = f"{own:.3g}"
+        yield Sign(own, least, place="optimizer.lr", severity=Severity.ERROR, others=others, words=words)
 
 
 @rule(
@@ -71,22 +72,28 @@ def no_updates(chart: Chart) -> Iterator[Sign]:
     remedies=("learning_rate", "schedule", "optimizer", "clip"),
     needs="course",
 )
-def rate_too_high(chart: Chart, *, of_chance: float = 1.5, most: float = 9.0) -> Iterator[Sign]:
-    """The rate is more than nine times the usual, or above the usual while the loss ends high or jumps.
+def rate_too_high(chart: Chart, *, of_chance: float = 1.5, most: float = 9.0, beyond: float = 100.0) -> Iterator[Sign]:
+    """The learning rate over the usual one, where the loss of training shows it.
 
-    High is above one and a half times the loss of a constant prediction: a network that only learns too little stays at or
-    below that, one that ends above it was thrown there. It jumps where in more than half of the epochs it rises by more
-    than a tenth of all that it fell. The usual rate is that of the optimizer's default, 0.1 for gradient descent on
-    classes and 0.01 on numbers; a momentum m above 0.9 multiplies the rate by 0.1 / (1 - m).
+    Any rate above the usual counts where the loss ends above one and a half times that of a constant prediction (a network
+    that only learns too little stays at or below that, one that ends above was thrown there), or rises in more than half of
+    the epochs by more than a tenth of all that it fell. One of more than nine times the usual counts where the loss ends
+    above half of that of a constant prediction, one of more than a hundred times always. The usual rate is the optimizer's
+    default, 0.1 for gradient descent on classes and 0.01 on numbers; a momentum m above 0.9 multiplies the rate by
+    0.1 / (1 - m).
     """
     loss, ratio = course_of(chart).history["loss"], relative_rate(chart)
     ends = last(loss) / chance(chart)
     thrown = ((ends > of_chance) | (jumps(loss) > 0.5)) & (ratio > 1.0)
-    if thrown.any() or ratio > most:
-        showing = share(thrown) if thrown.any() else 1.0
+    found = thrown | ((ends > 0.5) & (ratio > most)) | (ratio > beyond)
+    if found.any():
         others = (Cause.LOSS_OSCILLATION, Cause.DIVERGING_LOSS, Cause.DEAD_RELU)
-        words = f"the loss ends at {middle(ends):.3g} times that of a constant prediction"
-        yield Sign(ratio, 1.0, "times the usual rate", "optimizer.lr", showing, words=words, others=others)
+        end = middle(ends[found])
+        words = f"it ends at {end:.3g} times that of a constant prediction" if end < 1e30 else ""
+        severity = Severity.ERROR if (found & thrown).any() and ratio > most else Severity.WARNING
+        yield Sign(
+            ratio, 1.0, "times the usual rate", "optimizer.lr", share(found), severity, others=others, words=words
+        )
 
 
 @rule(
@@ -105,7 +112,8 @@ def oscillating_loss(chart: Chart, *, more: float = 0.2) -> Iterator[Sign]:
     found = jumps(loss[:, loss.shape[1] // 2 :]) * _unsettled(loss)
     if (found > more).any():
         others = (Cause.LR_TOO_HIGH, Cause.NOT_SHUFFLED)
-        yield Sign(middle(found), more, "of the epochs", "", share(found > more), others=others)
+        value = middle(found[found > more])
+        yield Sign(value, more, "of the epochs", "", share(found > more), others=others)
 
 
 def _unsettled(loss: Array) -> Array:

@@ -83,9 +83,9 @@ def bottom(lines: Array) -> Array:
 
 
 def fall(lines: Array) -> Array:
-    """How much of its first value each line loses in its last tenth; all of it where it has one epoch only."""
+    """How much of its first value each line loses in its last tenth; all of it where it has one finite number only."""
     if lines.shape[1] == 1:
-        return np.ones(len(lines))
+        return np.isfinite(lines[:, 0]).astype(float)
     tenth = max(lines.shape[1] // 10, 1)
     return (top(lines[:, -tenth - 1 :]) - last(lines)) / first(lines)
 

@@ -7,7 +7,7 @@ import numpy as np
 from kilter.doctor.chart import Chart
 from kilter.doctor.rule import Sign, rule
 from kilter.doctor.rules.reading import Array, bottom, course_of, last, middle, share
-from kilter.doctor.verdict import floor
+from kilter.doctor.verdict import floor, unwell
 from kilter.doctor.words import Cause, Severity, Symptom
 
 
@@ -24,7 +24,8 @@ def over_regularized(chart: Chart, *, strong: float = 0.01) -> Iterator[Sign]:
     if decay >= strong and missed.any():
         severity = Severity.ERROR if decay >= 5 * strong else Severity.WARNING
         others = (Cause.UNDERFITTING,)
-        yield Sign(decay, strong, "in units of the weights", "penalty", share(missed), severity, others=others)
+        words = f"lambda {decay:.3g}, strong from {strong:.3g} on"
+        yield Sign(decay, strong, "", "penalty", share(missed), severity, others=others, words=words)
 
 
 @rule(
@@ -61,22 +62,31 @@ def _unlearned(chart: Chart) -> Array:
     source="Geman, Bienenstock and Doursat 1992; Prechelt 1998, Early stopping, but when?",
     remedies=("dropout", "decay", "stopping", "width", "batch_norm"),
     needs="course",
+    certain=True,
 )
-def overfitting(chart: Chart, *, apart: float = 0.1, rise: float = 1.3) -> Iterator[Sign]:
-    """Score on training rows above that on validation rows, while the loss on validation has risen.
+def overfitting(
+    chart: Chart, *, apart: float = 0.1, wide: float = 0.2, turn: float = 1.05, rise: float = 1.3
+) -> Iterator[Sign]:
+    """Score on training rows above that on validation rows, over what there is between chance and the best score.
 
-    The gap counts above 0.1 of what there is between chance and the best score, the loss where it has risen by 30 % from
-    its least. Both, as a network that is right on all training rows may well be right on the others.
+    Counts above 0.2 where the loss on validation rows has turned, by 5 %, whatever a reference does on these rows. Where the training is worse than the reference it counts
+    above 0.1, too, if the loss on validation rows has risen by 30 % from its least; otherwise that is noted. A small gap or
+    the loss alone says little, as a network that is right on all training rows may well be right on the others.
     """
     course = course_of(chart)
-    if "val_loss" not in course.history:
+    if "val_loss" not in course.history or course.diverged.any():
         return
     loss = course.history["val_loss"]
     risen = last(loss) / np.maximum(bottom(loss), 1e-12)
     sign = 1.0 if course.metric.higher_is_better else -1.0
     gap = sign * (course.train_score - course.last) / max(abs(course.metric.perfect - course.chance), 1e-12)
-    found = (gap > apart) & (risen > rise)
+    heart = (gap > wide) & (risen > turn)
+    found = heart | ((gap > apart) & (risen > rise))
     if found.any():
-        words = f"its loss on validation rows rises to {middle(risen):.3g} times the least"
+        grave = bool(heart.all()) or unwell(chart)
+        severity = Severity.WARNING if grave else Severity.NOTE
+        words = f"its loss on validation rows ends at {middle(risen[found]):.3g} times the least"
         others = (Cause.LABEL_ERROR,)
-        yield Sign(middle(gap), apart, "of the way from chance", "", share(found), words=words, others=others)
+        yield Sign(
+            middle(gap[found]), apart, "of the way from chance", "", share(found), severity, others=others, words=words
+        )

@@ -39,7 +39,7 @@ def exploding_signal(chart: Chart, *, growth: float = 100.0, strong: float = 3.0
         cause, other = causes if large else (causes[1], Cause.BAD_ACTIVATION if steep else causes[0])
         evidence = {"forward": forward, "backward": backward}
         others = (other, Cause.UNNORMALISED_INPUT)
-        value = middle(np.where(broken, np.inf, grown))
+        value = middle(np.where(broken, np.inf, grown)[found])
         yield Sign(value, growth, "times", "", share(found), Severity.ERROR, cause, others, evidence=evidence)
 
 
@@ -69,7 +69,9 @@ def vanishing_gradient(chart: Chart, *, kept: float = 1e-2, layers: int = 3) -> 
         others = (Cause.DEAD_RELU, Cause.BAD_INIT_TOO_SMALL)
         evidence = {"backward": backward}
         place = weighted[0].label
-        yield Sign(middle(left), kept, "of the last layer's", place, share(found), others=others, evidence=evidence)
+        yield Sign(
+            middle(left[found]), kept, "of the last layer's", place, share(found), others=others, evidence=evidence
+        )
 
 
 @rule(

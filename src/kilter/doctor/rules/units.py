@@ -29,7 +29,7 @@ def born_dead(chart: Chart, *, part: float = 0.8) -> Iterator[Sign]:
         place = rectifiers[int(dead.mean(0).argmax())].label
         others = (Cause.BAD_INIT_TOO_SMALL, Cause.UNNORMALISED_INPUT, Cause.VANISHING_GRADIENT)
         found, evidence = share(worst > part), {"dead": dead}
-        yield Sign(middle(worst), part, "of the units", place, found, others=others, evidence=evidence)
+        yield Sign(middle(worst[worst > part]), part, "of the units", place, found, others=others, evidence=evidence)
 
 
 @rule(
@@ -79,4 +79,5 @@ def saturated_units(chart: Chart, *, part: float = 0.5) -> Iterator[Sign]:
         all_of_it = (Cause.SATURATED_ACTIVATION, Cause.BAD_INIT_TOO_LARGE, Cause.UNNORMALISED_INPUT)
         others = tuple(each for each in all_of_it if each != cause)
         found = share(worst > part)
-        yield Sign(middle(worst), part, "of the values", place, found, cause=cause, others=others, evidence=evidence)
+        value = middle(worst[worst > part])
+        yield Sign(value, part, "of the values", place, found, cause=cause, others=others, evidence=evidence)

@@ -25,7 +25,7 @@ def symmetric_units(chart: Chart, *, part: float = 0.5) -> Iterator[Sign]:
     for column, organ in zip(alike.T, hidden, strict=True):
         found = column > part
         if found.any():
-            yield Sign(middle(column), part, "of the units", organ.label, share(found), Severity.ERROR)
+            yield Sign(middle(column[found]), part, "of the units", organ.label, share(found), Severity.ERROR)
             return
 
 
@@ -70,7 +70,7 @@ def _of_strength(chart: Chart, strengths: Array, threshold: float, found: Array,
     place = chart.design.anatomy.weighted[0].label
     evidence = {"strength": strengths}
     return Sign(
-        middle(average(strengths)), threshold, "times the matched deviation", place, share(found), others=others,
+        middle(average(strengths)[found]), threshold, "times the matched deviation", place, share(found), others=others,
         evidence=evidence,
     )  # fmt: skip
 
@@ -112,7 +112,7 @@ def loud_start(chart: Chart, *, growth: float = 10.0) -> Iterator[Sign]:
     if start.chance > 0 and found.any():
         cause = of_scale(chart, Cause.BAD_INIT_TOO_LARGE)
         others = tuple(each for each in (Cause.BAD_INIT_TOO_LARGE, Cause.EXPLODING_GRADIENT) if each != cause)
-        yield Sign(middle(loss), growth, "times that of a constant", "", share(found), cause=cause, others=others)
+        yield Sign(middle(loss[found]), growth, "times", "", share(found), cause=cause, others=others)
 
 
 def of_scale(chart: Chart, otherwise: Cause, *, large: float = 5.0, far: float = 10.0) -> Cause:
