@@ -132,9 +132,6 @@ ALL = {
         "rate_too_high", (Cause.LR_TOO_HIGH, Cause.LOSS_OSCILLATION), _with(momentum=(0.99, 0.995, 0.999))
     ),
     "too few epochs": Planted("few_updates", (Cause.TOO_FEW_EPOCHS,), _with(epochs=(4, 2, 1))),
-    "batches of many rows": Planted(
-        "batch_too_large", (Cause.BATCH_TOO_LARGE, Cause.TOO_FEW_EPOCHS), _with(batch_size=(150, 300, 600))
-    ),
     "a penalty too strong": Planted("over_regularized", (Cause.OVER_REGULARISATION,), _with(l2=(0.05, 0.3, 3.0))),
     "dropout too high": Planted("dropout_too_high", (Cause.DROPOUT_TOO_HIGH,), _with(dropout=(0.8, 0.9, 0.97))),
     "weights too small": Planted("weights_too_small", (Cause.BAD_INIT_TOO_SMALL,), _with(std=(0.02, 3e-3, 1e-4))),

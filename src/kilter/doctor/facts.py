@@ -11,6 +11,7 @@ from kilter.data.dataset import Dataset, Part
 Array = np.ndarray[Any, Any]
 # Rows of which neighbors are looked for, at most and at least, and neighbors that vote.
 _NEIGHBORS, _LEAST, _VOTES = 2000, 50, 5
+_SPARSE = 0.25
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,8 @@ class Facts:
         center: mean of each input column, ``(features,)``; of images of each channel.
         spread: standard deviation of each.
         size: root mean square of all input values.
-        farthest: distance of the farthest value of each column from its median, in quarter-to-quarter ranges.
+        farthest: distance of the farthest value of each column from its median, in quarter-to-quarter ranges; 0 for columns
+            that are mostly one value.
         target_center: mean of each target column (numbers).
         target_spread: standard deviation of each target column (numbers).
         target_range: least and greatest target value.
@@ -90,8 +92,10 @@ class Facts:
 
 
 def _farthest(columns: Array) -> Array:
+    """Of sparse columns, a quarter of which is one value, such as pixels, 0: all their other values are far from it."""
     low, middle, high = np.quantile(columns, (0.25, 0.5, 0.75), axis=0)
-    width = np.where(high > low, high - low, np.inf)
+    sparse = (columns == middle).mean(0) > _SPARSE
+    width = np.where(sparse | (high == low), np.inf, high - low)
     return np.abs(columns - middle).max(0) / width
 
 

@@ -72,19 +72,21 @@ def no_updates(chart: Chart) -> Iterator[Sign]:
     remedies=("learning_rate", "schedule", "optimizer", "clip"),
     needs="course",
 )
-def rate_too_high(chart: Chart, *, of_chance: float = 1.5, most: float = 9.0, beyond: float = 100.0) -> Iterator[Sign]:
+def rate_too_high(
+    chart: Chart, *, of_chance: float = 1.5, most: float = 9.0, beyond: float = 100.0, often: float = 0.3
+) -> Iterator[Sign]:
     """The learning rate over the usual one, where the loss of training shows it.
 
     Any rate above the usual counts where the loss ends above one and a half times that of a constant prediction (a network
-    that only learns too little stays at or below that, one that ends above was thrown there), or rises in more than half of
-    the epochs by more than a tenth of all that it fell. One of more than nine times the usual counts where the loss ends
+    that only learns too little stays at or below that, one that ends above was thrown there), or rises in more than 30 %
+    of the epochs by more than a tenth of all that it fell. One of more than nine times the usual counts where the loss ends
     above half of that of a constant prediction, one of more than a hundred times always. The usual rate is the optimizer's
     default, 0.1 for gradient descent on classes and 0.01 on numbers; a momentum m above 0.9 multiplies the rate by
     0.1 / (1 - m).
     """
     loss, ratio = course_of(chart).history["loss"], relative_rate(chart)
     ends = last(loss) / chance(chart)
-    thrown = ((ends > of_chance) | (jumps(loss) > 0.5)) & (ratio > 1.0)
+    thrown = ((ends > of_chance) | (jumps(loss) > often)) & (ratio > 1.0)
     found = thrown | ((ends > 0.5) & (ratio > most)) | (ratio > beyond)
     if found.any():
         others = (Cause.LOSS_OSCILLATION, Cause.DIVERGING_LOSS, Cause.DEAD_RELU)

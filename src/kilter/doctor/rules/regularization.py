@@ -69,7 +69,8 @@ def overfitting(
 ) -> Iterator[Sign]:
     """Score on training rows above that on validation rows, over what there is between chance and the best score.
 
-    Counts above 0.2 where the loss on validation rows has turned, by 5 %, whatever a reference does on these rows. Where the training is worse than the reference it counts
+    Counts above 0.2 where the loss on validation rows has turned by 5 %, whatever a reference does on these rows. Where the
+    training is worse than the reference it counts
     above 0.1, too, if the loss on validation rows has risen by 30 % from its least; otherwise that is noted. A small gap or
     the loss alone says little, as a network that is right on all training rows may well be right on the others.
     """
