@@ -9,6 +9,15 @@ from kilter.doctor.rule import Sign, rule
 from kilter.doctor.rules.reading import chance, course_of, last, middle, share
 from kilter.doctor.verdict import floor, shortfall
 from kilter.doctor.words import Cause, Symptom
+from kilter.nn.activation import Activation
+from kilter.nn.dense import Dense
+from kilter.nn.dropout import Dropout
+from kilter.nn.layer_norms import LayerNorm
+from kilter.nn.norm import BatchNorm
+from kilter.nn.reshape import Flatten
+
+# What nets are made of that have only these units to send a signal through.
+_PLAIN = (Dense, Activation, Dropout, Flatten, BatchNorm, LayerNorm)
 
 
 @rule(
@@ -39,9 +48,9 @@ def plateau(chart: Chart, *, within: float = 0.02) -> Iterator[Sign]:
     needs="recipe",
 )
 def too_narrow(chart: Chart, *, least: int = 2) -> Iterator[Sign]:
-    """No hidden layer, or one of a single unit, through which a single direction gets. Read from the network."""
+    """No hidden layer, or one of a single unit, through which a single direction gets. Read from nets of dense layers."""
     anatomy = chart.design.anatomy
-    if anatomy.head is None or any(organ.role == "other" and organ.before != organ.after for organ in anatomy.organs):
+    if anatomy.head is None or not all(isinstance(organ.layer, _PLAIN) for organ in anatomy.organs):
         return
     units = {organ.label: organ.after[-1] for organ in anatomy.hidden}
     narrow = [place for place, count in units.items() if count < least]

@@ -78,21 +78,21 @@ def rate_too_high(
     """The learning rate over the usual one, where the loss of training shows it.
 
     Any rate above the usual counts where the loss ends above one and a half times that of a constant prediction (a network
-    that only learns too little stays at or below that, one that ends above was thrown there), or rises in more than 30 %
-    of the epochs by more than a tenth of all that it fell. One of more than nine times the usual counts where the loss ends
-    above half of that of a constant prediction, one of more than a hundred times always. The usual rate is the optimizer's
-    default, 0.1 for gradient descent on classes and 0.01 on numbers; a momentum m above 0.9 multiplies the rate by
-    0.1 / (1 - m).
+    that only learns too little stays at or below that, one that ends above was thrown there), or has not settled and rises
+    in more than 30 % of the epochs by more than a tenth of all that it fell. One of more than nine times the usual counts
+    where the loss ends above half of that of a constant prediction, one of more than a hundred times always. The usual rate
+    is the optimizer's default, 0.1 for gradient descent on classes and 0.01 on numbers; a momentum m above 0.9 multiplies
+    the rate by 0.1 / (1 - m).
     """
     loss, ratio = course_of(chart).history["loss"], relative_rate(chart)
     ends = last(loss) / chance(chart)
-    thrown = ((ends > of_chance) | (jumps(loss) > often)) & (ratio > 1.0)
+    thrown = ((ends > of_chance) | (jumps(loss) * _unsettled(loss) > often)) & (ratio > 1.0)
     found = thrown | ((ends > 0.5) & (ratio > most)) | (ratio > beyond)
     if found.any():
         others = (Cause.LOSS_OSCILLATION, Cause.DIVERGING_LOSS, Cause.DEAD_RELU)
         end = middle(ends[found])
         words = f"it ends at {end:.3g} times that of a constant prediction" if end < 1e30 else ""
-        severity = Severity.ERROR if (found & thrown).any() and ratio > most else Severity.WARNING
+        severity = Severity.ERROR if (ends > of_chance).any() and ratio > most else Severity.WARNING
         yield Sign(
             ratio, 1.0, "times the usual rate", "optimizer.lr", share(found), severity, others=others, words=words
         )
@@ -119,6 +119,7 @@ def oscillating_loss(chart: Chart, *, more: float = 0.2) -> Iterator[Sign]:
 
 
 def _unsettled(loss: Array) -> Array:
+    """Whether the second half still spans 5 % of the largest loss, rather than noise."""
     half = loss[:, loss.shape[1] // 2 :]
     return top(half) - bottom(half) > 0.05 * np.maximum(top(loss), 1e-12)
 
