@@ -6,8 +6,8 @@ from kilter.doctor.chart import Chart, Course
 
 # Share of the epochs after which a network that has learned nothing is given up; some begin late.
 _PATIENCE = 0.3
-# What counts as nothing: a loss of more than this share of that of a constant, a score of less than this share of the way from
-# chance to the best that there is.
+# What counts as nothing: a loss of more than this share of that of a constant, a score of less than this share of the way
+# from chance to the best that there is.
 _NOTHING, _SCORED = 0.98, 0.05
 # The same for a training of which only a part is known, so that it is bad before it is hopeless.
 _KEPT, _NEAR_CHANCE = 0.9, 0.1

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Literal
 
 import jax
 import numpy as np
 
 from kilter.core.errors import join
-from kilter.nn.activations import Activation
+from kilter.nn.activations import Activation, Identity
 from kilter.nn.dropouts import ALL as DROPOUTS
 from kilter.nn.initializer import fans
 from kilter.nn.layer import Layer, Shape, Weighted
@@ -129,12 +130,12 @@ class Anatomy:
 
     def pairs(self) -> Iterator[tuple[Organ, Organ]]:
         """Neighboring layers with kernels."""
-        yield from zip(self.weighted, self.weighted[1:], strict=False)
+        yield from pairwise(self.weighted)
 
 
 def is_identity(layer: Layer) -> bool:
     """Whether an activation does nothing."""
-    return type(layer).__name__ == "Identity"
+    return isinstance(layer, Identity)
 
 
 def matched_std(anatomy: Anatomy, organ: Organ, kernel: Shape) -> float:

@@ -37,8 +37,8 @@ def examine(recipe: Recipe | Run, data: Dataset | None = None, *, depth: Depth =
     """Say whether a training is healthy, and what is wrong with it and where.
 
     In stages: what was chosen, and the rows, without running anything; the untrained network on one batch; its first
-    updates; the training, on several seeds as one fleet, beside a recipe that is known to work at the same cost. What a rule
-    sees counts where the training is worse than that reference, or where it is a mistake whatever the score.
+    updates; the training, on several seeds as one fleet, beside a recipe that is known to work at the same cost. What a
+    rule sees counts where the training is worse than that reference, or where it is a mistake whatever the score.
 
     Args:
         recipe: to be examined; or a run, whose own course is looked at in place of trainings.

@@ -8,8 +8,9 @@ import numpy as np
 from kilter.data.dataset import Dataset, Part
 
 Array = np.ndarray[Any, Any]
-# Rows of which neighbors are looked for.
-_NEIGHBORS = 2000
+# Rows of which neighbors are looked for, at most and at least, and neighbors that vote.
+_NEIGHBORS, _LEAST, _VOTES = 2000, 50, 5
+_SPARSE = 0.25
 
 
 @dataclass(frozen=True)
@@ -25,13 +26,15 @@ class Facts:
         center: mean of each input column, ``(features,)``; of images of each channel.
         spread: standard deviation of each.
         size: root mean square of all input values.
-        farthest: distance of the farthest value of each column from its median, in quarter-to-quarter ranges.
+        farthest: distance of the farthest value of each column from its median, in quarter-to-quarter ranges; 0 for columns
+            that are mostly one value.
         target_center: mean of each target column (numbers).
         target_spread: standard deviation of each target column (numbers).
         target_range: least and greatest target value.
         shares: share of each class among the training rows.
         held_shares: the same among the validation rows, or None.
-        agreement: share of training rows whose neighbors have their class, and the same of validation rows; or None.
+        agreement: share of training rows whose neighbors have their class, and the same of validation rows; or None where
+            these are too few.
         leaked: share of the validation rows that are training rows, too.
         twins: share of the training rows that are there more than once.
         runs: chance that the next row has the same class, over what the shares alone would give; 1 in shuffled rows.
@@ -88,8 +91,10 @@ class Facts:
 
 
 def _farthest(columns: Array) -> Array:
+    """Of sparse columns, a quarter of which is one value, such as pixels, 0: all their other values are far from it."""
     low, middle, high = np.quantile(columns, (0.25, 0.5, 0.75), axis=0)
-    width = np.where(high > low, high - low, np.inf)
+    sparse = (columns == middle).mean(0) > _SPARSE
+    width = np.where(sparse | (high == low), np.inf, high - low)
     return np.abs(columns - middle).max(0) / width
 
 
@@ -101,25 +106,34 @@ def _shares(part: Part, classes: int) -> Array:
 
 
 def _agreement(data: Dataset) -> tuple[float, float] | None:
-    """How often the five nearest training rows would vote for a row's own class: training rows without themselves."""
+    """How often a row's five nearest rows vote for its class, of training rows and of validation rows.
+
+    Those of a training row are other training rows; those of a validation row are training rows or other validation rows,
+    whichever agree more: where all training labels are wrong, validation rows still know each other. Of these no more are
+    asked than there are training rows, as more rows have nearer neighbors.
+    """
     held = data.validation
-    if not data.classes or held is None or min(len(data.train), len(held)) < 50:
+    if not data.classes or held is None or min(len(data.train), len(held)) < _LEAST:
         return None
-    train = data.train.take(np.arange(min(len(data.train), _NEIGHBORS)))
-    held = held.take(np.arange(min(len(held), _NEIGHBORS)))
-    if len(np.unique(train.y)) < 2 or not (np.isfinite(train.x).all() and np.isfinite(held.x).all()):
+    parts = [part.take(np.arange(min(len(part), _NEIGHBORS))) for part in (data.train, held)]
+    if len(np.unique(parts[0].y)) < 2 or not all(np.isfinite(part.x).all() for part in parts):
         return None
+    scale = parts[0].x.reshape(len(parts[0]), -1).std(0)
+    train, held = ((part.x.reshape(len(part), -1) / np.where(scale > 0, scale, 1.0), part.y) for part in parts)
+    few = (held[0][: len(train[0])], held[1][: len(train[0])])
+    return _agree(train, train), max(_agree(held, train), _agree(few, few))
+
+
+def _agree(rows: tuple[Array, Array], among: tuple[Array, Array]) -> float:
+    """Share of rows whose class is that of most of their nearest among others, themselves left out."""
     from sklearn.neighbors import KNeighborsClassifier  # takes long to import
 
-    scale = train.x.reshape(len(train), -1).std(0)
-    flat = [part.x.reshape(len(part), -1) / np.where(scale > 0, scale, 1.0) for part in (train, held)]
-    found = KNeighborsClassifier(6).fit(flat[0], train.y)
-    near = found.kneighbors(flat[0], return_distance=False)
-    own = np.array([row[row != index][:5] for index, row in enumerate(near)])
-    votes = np.array([np.bincount(train.y[row], minlength=data.classes).argmax() for row in own])
-    around = found.kneighbors(flat[1], 5, return_distance=False)
-    held_votes = np.array([np.bincount(train.y[row], minlength=data.classes).argmax() for row in around])
-    return float((votes == train.y).mean()), float((held_votes == held.y).mean())
+    itself = rows is among
+    found = KNeighborsClassifier(_VOTES + itself).fit(*among).kneighbors(rows[0], return_distance=False)
+    own = np.arange(len(found))[:, None]
+    near = np.where(found == own, -1, found) if itself else found
+    votes = np.array([np.bincount(among[1][row[row >= 0][:_VOTES]]).argmax() for row in near])
+    return float((votes == rows[1]).mean())
 
 
 def _leaked(train: Part, held: Part) -> float:

@@ -14,7 +14,7 @@ _ALONE = "this network has learned next to nothing, and there is none to compare
 
 
 def floor(reference: Course) -> float:
-    """Difference in score that counts: 0.03 where the best score is 1, else the same share of what the reference has learned."""
+    """Difference in score that counts: 0.03 where the best score is 1, else 6 % of what the reference has learned."""
     if reference.metric.perfect == 1.0 and reference.metric.higher_is_better:
         return _LOST
     return 2 * _LOST * learned(reference)

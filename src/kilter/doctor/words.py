@@ -1,4 +1,4 @@
-"""The words of a diagnosis: what can be wrong, why, and how bad it is; the values of symptoms are sentences."""
+"""The words of a diagnosis: what can be wrong, why, and how bad it is; the values are what users read."""
 
 from enum import Enum, IntEnum, StrEnum
 
@@ -81,10 +81,11 @@ class Symptom(Enum):
     BADLY_SCALED_TARGET = "the targets are far from the scale that networks expect"
     WEIGHTS_TOO_SMALL = "the initial weights are too small: the signal fades with depth"
     WEIGHTS_TOO_LARGE = "the initial weights are too large: the signal grows or saturates"
+    LOUD_START = "the loss begins far above that of a constant prediction"
     EXPLODING_SIGNAL = "the signal or its gradient grows from layer to layer"
     VANISHING_GRADIENT = "the gradient fades on its way back to the first layers"
-    DEAD_UNITS = "units are never active on any training row"
-    DEATH_BY_SEED = "with some seeds the network dies, with others it learns"
+    DEAD_UNITS = "units are never active, before training has begun"
+    DEATH_BY_SEED = "units have died: after training they are not active on any training row"
     SATURATED_UNITS = "activations are saturated, where their derivative is next to nothing"
     RANK_COLLAPSE = "the signals of different rows become alike with depth"
     OVER_REGULARIZED = "the penalty on the weights outweighs the loss"
@@ -95,6 +96,7 @@ class Symptom(Enum):
     FEW_UPDATES = "training ends after too few updates"
     BATCH_TOO_LARGE = "batches are so large that few updates are made"
     OVERFITTING = "the network learns the training rows by heart"
+    TOO_NARROW = "the network is too small: little gets through it"
     UNDERFITTING = "the network does worse than an ordinary one of its size could"
     NORM_STATISTICS = "the moving statistics of a batch norm differ from those of the rows"
     TINY_BATCHES = "a batch norm sees too few rows at a time"
