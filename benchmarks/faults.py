@@ -1,8 +1,8 @@
 """Does the doctor see what is wrong, name the cause, keep still about the healthy, and heal?
 
 On a published collection of faults, `../shared/data/faults.json`. Each training is examined and cured from scratch. Then
-the recipe as it is, the cured one, the one with the known fix and the best of as many random single changes are trained with
-five fresh seeds each. A case is repaired if the gain is at least that of the known fix less 0.02.
+the recipe as it is, the cured one, the one with the known fix and the best of as many random single changes are trained
+with five fresh seeds each. A case is repaired if the gain is at least that of the known fix less 0.02.
 
     python benchmarks/faults.py                      # all cases
     python benchmarks/faults.py --only dc- --examine # some of them, without the cure
