@@ -32,6 +32,7 @@ def one_class(chart: Chart) -> Iterator[Sign]:
     source="total variation distance against the spread that samples of these sizes have",
     remedies=(),
     needs="rows",
+    certain=True,
 )
 def labels_disagree(chart: Chart, *, apart: float = 0.2, deviations: float = 5.0) -> Iterator[Sign]:
     """Half the sum of the differences of the classes' shares between training and validation rows.
