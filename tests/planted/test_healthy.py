@@ -127,6 +127,7 @@ ALL = {
         recipe(
             losses.SquaredError(),
             *(nn.Dense(64), nn.ReLU(), nn.Dense(64), nn.ReLU(), nn.Dense(1)),
+            optimizer=optim.Adam(optim.Cosine(5e-3)),
             epochs=80,
             shuffle=False,
         ),

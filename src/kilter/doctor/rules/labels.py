@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from kilter.doctor.chart import Chart
+from kilter.doctor.facts import Facts
 from kilter.doctor.rule import Sign, rule
 from kilter.doctor.rules.reading import course_of, facts_of, share
 from kilter.doctor.words import Cause, Severity, Symptom
@@ -32,26 +33,39 @@ def one_class(chart: Chart) -> Iterator[Sign]:
     source="total variation distance against the spread that samples of these sizes have",
     remedies=(),
     needs="rows",
+    certain=True,
 )
 def labels_disagree(chart: Chart, *, apart: float = 0.2, deviations: float = 5.0) -> Iterator[Sign]:
     """Half the sum of the differences of the classes' shares between training and validation rows.
 
-    It counts above 0.2, and above five standard deviations of what samples of these sizes give. Where a class has less
-    than a third of its share among the validation rows, the cause is imbalance rather than wrong labels, unless it is
-    missing altogether.
+    It counts above 0.2, and five standard deviations above the mean of what samples of these sizes give. Where a class
+    has less than a third of its share among the validation rows, the cause is imbalance rather than wrong labels, unless
+    it is missing altogether.
     """
     facts = facts_of(chart)
     if facts.held_shares is None or facts.classes < 2 or (facts.shares > 0).sum() < 2:
         return
     distance = float(np.abs(facts.shares - facts.held_shares).sum() / 2)
-    by_chance = float(np.sqrt(facts.held_shares * (1 - facts.held_shares)).sum() / 2)
-    by_chance *= np.sqrt(1 / facts.rows + 1 / max(facts.held, 1))
-    if distance > max(apart, deviations * by_chance):
+    mean, deviation = _by_chance(facts)
+    if distance > max(apart, mean + deviations * deviation):
         rare = (facts.shares > 0) & (facts.shares < facts.held_shares / 3)
         causes = (Cause.CLASS_IMBALANCE, Cause.LABEL_ERROR)
         cause, other = causes if rare.any() else causes[::-1]
         evidence = {"train": facts.shares, "validation": facts.held_shares}
         yield Sign(distance, apart, "apart", cause=cause, others=(other,), evidence=evidence)
+
+
+def _by_chance(facts: Facts) -> tuple[float, float]:
+    """Mean and standard deviation of that distance where both parts are samples of the same rows.
+
+    Half a sum of the sizes of normal numbers; that the numbers sum to zero widens it by K / (K - 1) for K classes.
+    """
+    held = np.zeros(0) if facts.held_shares is None else facts.held_shares
+    share = (facts.rows * facts.shares + facts.held * held) / (facts.rows + facts.held)
+    variance = share * (1 - share) * (1 / facts.rows + 1 / facts.held)
+    wider = facts.classes / (facts.classes - 1)
+    mean = np.sqrt(2 / np.pi) * np.sqrt(variance).sum() / 2
+    return float(mean), float(np.sqrt((1 - 2 / np.pi) * wider * variance.sum()) / 2)
 
 
 @rule(
