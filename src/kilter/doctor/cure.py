@@ -141,8 +141,8 @@ def cure(
     The remedies of the findings are trained from fresh weights beside the untouched recipe, alone and together, two seeds
     each. The smallest change near the best is taken, and what it does not need is undone. It is proved on seeds of its own,
     paired with the untouched recipe by initial weights and order of rows, and counts where the mean gain is above half of
-    what a finding takes (0.015 for accuracy and R2) and the whole 95 % interval above zero. As many random single changes
-    are tried to compare with.
+    what a finding takes (0.015 for accuracy and R2) and the whole 95 % interval above zero; where these seeds are too few
+    to tell, there are twice as many. As many random single changes are tried to compare with.
 
     Args:
         recipe: to be cured, or a run of one.
@@ -199,12 +199,20 @@ class _Course:
         if chosen is None:
             return
         self.rival = self.treatment.compare(self.seed)
-        tried = [change for change in (chosen, self.rival) if change is not None]
-        self.ledger.train([self.ledger.recipe, *(change.recipe for change in tried)], self.proof)
-        self.random = None if self.rival is None else self._effect(self.rival.recipe)
-        effect = self._effect(chosen.recipe)
+        effect = self._proved(chosen, self.proof)
+        if effect is not None and not effect.helps(self._least()) and effect.mean > self._least():
+            count = len(self.proof)  # too few to tell: twice as many
+            self.proof = tuple(range(self.proof[0], self.proof[0] + 2 * count))
+            effect = self._proved(chosen, self.proof)
         if effect is not None and effect.helps(self._least()):
             self.change, self.effect = chosen, effect
+        self.random = None if self.rival is None else self._effect(self.rival.recipe)
+
+    def _proved(self, chosen: Change, seeds: tuple[int, ...]) -> Effect | None:
+        """The effect of a change on seeds that did not choose it, beside that of the best random one."""
+        tried = [change for change in (chosen, self.rival) if change is not None]
+        self.ledger.train([self.ledger.recipe, *(change.recipe for change in tried)], seeds)
+        return self._effect(chosen.recipe)
 
     def _least(self) -> float:
         reference = self.checkup.chart.reference
