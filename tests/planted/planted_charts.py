@@ -21,7 +21,7 @@ def chart_of(recipe, data, *, start=False, **facts):
     """What is known before the training; with ``start`` the untrained network, too; ``facts`` that are put in place."""
     scaling = scalings(recipe, data)
     rows = Facts.of(data, scaling[0].apply(data.train.x), scaling[1].apply(data.train.y))
-    chart = Chart(EXAMINE.design_of(recipe, data), replace(rows, **facts))
+    chart = Chart(EXAMINE.design_of(recipe, data.shape, len(data.train)), replace(rows, **facts))
     if not start:
         return chart
     patient = Patient(recipe, data, SEEDS, scaling)
@@ -53,8 +53,9 @@ def found(chart, rule):
 
 
 def causes(chart):
-    """Likeliest causes of all that is seen."""
-    return EXAMINE.diagnosed(chart, "planted", 0.0).causes
+    """Likeliest causes of all that is seen; a chart without a reference is of a training that is known to be bad."""
+    bad = True if chart.reference is None else None
+    return EXAMINE.diagnosed(chart, "planted", 0.0, bad=bad).causes
 
 
 def data_of(x, y, held=None, **given):

@@ -133,3 +133,17 @@ def test_without_shuffling_every_epoch_goes_through_the_rows_in_their_own_order(
         for rows in (slice(0, 4), slice(4, 8), slice(8, 10)):
             w = w - 0.05 * 2 * x[rows].T @ (x[rows] @ w - y[rows]) / len(x[rows])
     np.testing.assert_allclose(kl.train(recipe, data, progress=False).params[0]["kernel"], w, rtol=1e-5)
+
+
+def test_programs_of_many_structures_are_let_go():
+    """Each holds hundreds of memory maps, of which a process may have 65,530."""
+    from importlib import import_module
+
+    program = import_module("kilter.train.program")
+    data = kl.data.iris()
+    for units in (3, 4):
+        net = nn.Chain(nn.Dense(units), nn.ReLU(), nn.Dense(3))
+        kl.train(kl.Recipe(net, losses.SoftmaxCrossEntropy(), optimizer=optim.Adam(), epochs=1), data, progress=False)
+    assert program.run_epochs._cache_size() >= 2
+    program.let_go(1)
+    assert program.run_epochs._cache_size() == 0

@@ -65,6 +65,6 @@ def undecided(chart: Chart, *, rows: int = 20) -> str:
         return _ALONE if poor(chart, course) else ""
     if learned(reference) <= floor(reference) and not course.whole:
         return "neither this network nor an ordinary one has learned anything within this budget"
-    if learned(reference) <= 0.0 and float(course.gains.mean()) <= float(reference.gains.mean()) + floor(reference):
+    if learned(reference) <= floor(reference) and course.gains.mean() <= reference.gains.mean() + floor(reference):
         return "neither this network nor an ordinary one finds anything in these rows that tells the target"
     return ""

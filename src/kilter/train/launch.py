@@ -1,6 +1,6 @@
 """Training one network, or every recipe with every seed: recipes of one structure make one fleet."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -12,6 +12,7 @@ from kilter.train.check import check_all
 from kilter.train.fleet import Fleet
 from kilter.train.interrupt import interruptible
 from kilter.train.plan import Group, plan_of
+from kilter.train.program import let_go
 from kilter.train.recipe import Recipe
 from kilter.train.rows import loader
 from kilter.train.run import Run
@@ -19,6 +20,10 @@ from kilter.train.runs import Runs
 from kilter.train.task import Task
 from kilter.train.watching import check_watch
 from kilter.vitals.watch import Watch, watch_of
+
+# Structures whose programs are held in memory. Each takes about 470 memory maps on a CPU, of which Linux grants a process
+# 65,530: beyond these LLVM says that it cannot allocate memory.
+_HELD = 32
 
 
 def train(
@@ -117,6 +122,14 @@ def fleets(task: Task) -> Iterator[tuple[Sequence[int], Fleet]]:
     def launch(group: Group, indices: Sequence[int]) -> Fleet:
         return Fleet.launch(task.take(indices), group.layout, load, group.mold)
 
+    for first in range(0, len(groups), _HELD):
+        let_go(_HELD)
+        yield from _side_by_side(groups[first : first + _HELD], launch)
+
+
+def _side_by_side(
+    groups: Sequence[Group], launch: Callable[[Group, Sequence[int]], Fleet]
+) -> Iterator[tuple[Sequence[int], Fleet]]:
     pool = ThreadPoolExecutor(usable_cores())
     try:
         ready = [pool.submit(lambda g=group: launch(g, g.members[: g.together]).compile()) for group in groups]

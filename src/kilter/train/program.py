@@ -137,3 +137,9 @@ def _one_epoch(
         return epoch(own.parts, rows, member, key, order, number, own.epochs, own.batches)
 
     return over_members(single, len(roster.seats))(roster, members, training, roster.seats, orders)
+
+
+def let_go(most: int) -> None:
+    """Free all compiled programs where those of more than ``most`` structures are held; they can be made again."""
+    if run_epochs._cache_size() > most:
+        jax.clear_caches()
