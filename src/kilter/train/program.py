@@ -141,5 +141,6 @@ def _one_epoch(
 
 def let_go(most: int) -> None:
     """Free all compiled programs where those of more than ``most`` structures are held; they can be made again."""
-    if run_epochs._cache_size() > most:
+    held: Any = run_epochs
+    if held._cache_size() > most:
         jax.clear_caches()
