@@ -10,6 +10,7 @@ with five fresh seeds each. A case is repaired if the gain is at least that of t
 """
 
 import argparse
+import sys
 import time
 import warnings
 from collections.abc import Iterator, Sequence
@@ -81,6 +82,7 @@ def judged(
         check = kl.examine(recipe, data)
         return Result(case, check.verdict, tuple(map(str, check.causes)), time.perf_counter() - began)
     found = kl.cure(recipe, data)
+    print(f"{case['id']}: {found.sentence}", file=sys.stderr, flush=True)
     result = Result(
         case, found.checkup.verdict, tuple(map(str, found.checkup.causes)), time.perf_counter() - began,
         claimed=found.effect.mean if found.effect else 0.0,

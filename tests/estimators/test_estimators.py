@@ -262,13 +262,13 @@ def test_a_generator_draws_the_seed():
 
 def test_verbose_asks_for_the_progress_line(monkeypatch):
     asked = []
-    real = kl.estimators.base.train
+    real = kl.estimators.base.train_fleet
 
     def watched(*args, progress, **kwargs):
         asked.append(progress)
         return real(*args, progress=progress, **kwargs)
 
-    monkeypatch.setattr("kilter.estimators.base.train", watched)
+    monkeypatch.setattr("kilter.estimators.base.train_fleet", watched)
     small(verbose=True).fit(X, Y)
     small().fit(X, Y)
     assert asked == [True, False]

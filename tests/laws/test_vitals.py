@@ -16,6 +16,8 @@ from kilter.train.task import Task
 from kilter.train.watching import look
 from kilter.vitals.watch import RECORDS
 
+# What the doctor says of these small trainings is of no interest here.
+pytestmark = pytest.mark.filterwarnings("ignore::kilter.FindingWarning")
 DRAW = np.random.default_rng(0)
 X = DRAW.normal(size=(50, 4)).astype(np.float32)
 Y = (X[:, 0] + X[:, 1] ** 2 + 0.3 * DRAW.normal(size=50) > 0.5).astype(int) + (X[:, 2] > 1)

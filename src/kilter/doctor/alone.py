@@ -6,6 +6,8 @@ from kilter.doctor.chart import Chart, Course
 
 # Share of the epochs after which a network that has learned nothing is given up; some begin late.
 _PATIENCE = 0.3
+# Updates before which nothing is given up.
+_BEGUN = 100
 # What counts as nothing: a loss of more than this share of that of a constant, a score of less than this share of the way
 # from chance to the best that there is.
 _NOTHING, _SCORED = 0.98, 0.05
@@ -14,7 +16,7 @@ _KEPT, _NEAR_CHANCE = 0.9, 0.1
 
 
 def lost(chart: Chart, epochs: int) -> bool:
-    """Whether a training has diverged, or has learned nothing after its patience.
+    """Whether a training has diverged, or has learned nothing after its patience: three tenths of it, and 100 updates.
 
     Args:
         chart: with a course.
@@ -24,9 +26,9 @@ def lost(chart: Chart, epochs: int) -> bool:
     assert course is not None
     if course.diverged.any():
         return True
-    loss = course.history["loss"]
-    if loss.shape[1] < max(_PATIENCE * epochs, 2):
+    if not course.epochs or (course.epochs < epochs and not _had_its_time(chart, course.epochs / epochs)):
         return False
+    loss = course.history["loss"]
     best = np.where(np.isfinite(loss), loss, np.inf).min(1)
     level = np.inf if chart.start is None else chart.start.chance
     unmoved = best > _NOTHING * level
@@ -35,6 +37,10 @@ def lost(chart: Chart, epochs: int) -> bool:
         return bool(unmoved.all())
     learned = (course.gains - sign * course.chance) / max(abs(course.metric.perfect - course.chance), 1e-12)
     return bool((unmoved | (learned < _SCORED)).all())
+
+
+def _had_its_time(chart: Chart, part: float) -> bool:
+    return part >= _PATIENCE and part * chart.updates >= _BEGUN
 
 
 def poor(chart: Chart, course: Course) -> bool:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from itertools import zip_longest
-from typing import Any
 
 import numpy as np
 
@@ -11,34 +10,6 @@ from kilter.doctor import remedies
 from kilter.doctor.checkup import Checkup
 from kilter.doctor.remedy import Remedy
 from kilter.train.recipe import Recipe
-
-# What of an overhaul can be undone by itself: fields of a recipe that only make sense together.
-_PARTS = {
-    "net": ("net", "loss"),
-    "scaling": ("inputs", "targets"),
-    "optimizer": ("optimizer",),
-    "batch_size": ("batch_size",),
-    "epochs": ("epochs",),
-    "penalty": ("penalty", "constraint"),
-    "order": ("shuffle", "stopping"),
-}
-
-
-def overhauling(recipe: Recipe, data: Dataset) -> list[Remedy]:
-    """The overhaul of a recipe as one remedy for each part of it that changes."""
-    new = remedies.overhaul(recipe, data)
-    changed = {
-        name: {field: getattr(new, field) for field in fields if getattr(new, field) != getattr(recipe, field)}
-        for name, fields in _PARTS.items()
-    }
-    return [_overhaul(name, given) for name, given in changed.items() if given]
-
-
-def _overhaul(name: str, given: dict[str, Any]) -> Remedy:
-    told = ", ".join(f"{field} {value!r}" for field, value in given.items())
-    return Remedy(
-        f"overhaul:{name}", f"Take {told}: this is known to train.", told, lambda recipe: recipe.replace(**given)
-    )
 
 
 def prescribed(checkup: Checkup, recipe: Recipe, data: Dataset, most: int) -> list[Remedy]:

@@ -110,6 +110,11 @@ class Course:
     whole: bool = True
 
     @property
+    def epochs(self) -> int:
+        """Epochs of the longest run."""
+        return self.history["loss"].shape[1]
+
+    @property
     def gains(self) -> Array:
         """Scores of which more is better; those of diverged runs count as chance at best."""
         return self._better(self.score)
@@ -145,6 +150,14 @@ class Chart:
     course: Course | None = None
     reference: Course | None = None
 
+    @property
+    def updates(self) -> int:
+        """Number of updates in all; of epochs where the rows are not known."""
+        rows = self.design.batch_size if self.facts is None else self.facts.rows
+        return self.design.epochs * -(-rows // self.design.batch_size)
+
     def has(self, needed: str) -> bool:
-        """Whether it holds what a rule looks at."""
+        """Whether it holds what a rule looks at; a training of no epochs is none."""
+        if needed == "course":
+            return self.course is not None and self.course.epochs > 0
         return needed == "recipe" or getattr(self, {"rows": "facts"}.get(needed, needed)) is not None

@@ -15,6 +15,7 @@ from kilter.train.batches import updates
 from kilter.train.check import deciding_metric
 from kilter.train.interrupt import interruptible
 from kilter.train.launch import fleets
+from kilter.train.order import permutation
 from kilter.train.outcome import Outcome
 from kilter.train.recipe import Recipe
 from kilter.train.run import Run
@@ -27,6 +28,8 @@ Array = np.ndarray[Any, Any]
 _UPDATE = 1e6
 # Classes that are this many times as frequent as others are looked at one by one.
 UNEVEN = 3.0
+# Seed of the permutation that chooses rows where a budget does not pay for all.
+_ROWS = 0
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class Extent:
     """As much of a training as a budget allows.
 
     Attributes:
-        data: all rows, or the first of them.
+        data: all rows, or some of them.
         until: epoch after which it pauses; None: the whole training.
     """
 
@@ -64,7 +67,8 @@ def extent(recipe: Recipe, data: Dataset, seeds: int, budget: float) -> Extent:
     if affordable >= 1:
         return Extent(data, int(affordable))
     rows = max(int(affordable * len(data.train)), min(len(data.train), 10 * recipe.batch_size))
-    return Extent(replace(data, train=data.train.take(np.arange(rows))), 1)
+    chosen = np.sort(permutation(_ROWS, 0, len(data.train))[:rows])
+    return Extent(replace(data, train=data.train.take(chosen)), 1)
 
 
 def trained(

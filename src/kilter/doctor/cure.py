@@ -17,9 +17,11 @@ from kilter.data.dataset import Dataset
 from kilter.doctor.checkup import Checkup
 from kilter.doctor.effect import Effect
 from kilter.doctor.examine import examine
+from kilter.doctor.finding import Finding
 from kilter.doctor.treatment import Treatment
 from kilter.doctor.trials import Change, Ledger
 from kilter.doctor.verdict import floor, unwell
+from kilter.doctor.words import Severity
 from kilter.metrics import describe
 from kilter.train.check import check, deciding_metric
 from kilter.train.recipe import Recipe
@@ -100,9 +102,9 @@ class Cure:
             return "Nothing is wrong with this training, so nothing was changed."
         if self.checkup.verdict == "cannot tell":
             return f"Nothing was changed: {self.checkup.undecided}."
-        first = self.checkup.findings[0]
-        if not first.remedies:
-            return f"No change of the recipe helps here, the rows must be mended: {first.symptom}."
+        beyond = beyond_recipes(self.checkup)
+        if beyond is not None:
+            return f"No change of the recipe helps here, the rows must be mended: {beyond.symptom}."
         return (
             f"No significant improvement: none of {len(self.rows)} trials was proved better than the recipe as it is."
         )
@@ -179,6 +181,14 @@ def cure(
     return course.told(time.perf_counter() - began, stopped)
 
 
+def beyond_recipes(checkup: Checkup) -> Finding | None:
+    """The finding that no change of a recipe can mend: the first one, where it is an error or all are like that."""
+    first = checkup.findings[0]
+    if first.remedies or (first.severity is not Severity.ERROR and any(each.remedies for each in checkup.findings)):
+        return None
+    return first
+
+
 class _Course:
     """One cure on its way."""
 
@@ -193,7 +203,7 @@ class _Course:
         self.random: Effect | None = None
 
     def run(self) -> None:
-        if not self.checkup.findings or not self.checkup.findings[0].remedies:
+        if not self.checkup.findings or beyond_recipes(self.checkup) is not None:
             return
         chosen = self.treatment.screen()
         if chosen is None:

@@ -52,11 +52,12 @@ class Patient:
         keys = jax.vmap(lambda seed: named(jax.random.key(seed), "look"))(np.array(self.seeds, np.uint32))
         vitals = jax.device_get(_look(self.parts, self.learners, rows, keys))
         kernels = jax.device_get(self._kernels(anatomy))
-        alike = [_alike(kernel) for kernel in kernels]
         stds = [matched_std(anatomy, o, k.shape[1:]) for o, k in zip(anatomy.weighted, kernels, strict=True)]
-        strength = [_std(kernel) / max(std, 1e-30) for kernel, std in zip(kernels, stds, strict=True)]
+        alike, strength = np.zeros((2, len(self.seeds), len(kernels)))
+        for place, (kernel, std) in enumerate(zip(kernels, stds, strict=True)):
+            alike[:, place], strength[:, place] = _alike(kernel), _std(kernel) / max(std, 1e-30)
         chance = self.recipe.loss.chance(self.y, self.data.classes)
-        return Start(self._places(), vitals, np.stack(alike, 1), np.stack(strength, 1), float(chance))
+        return Start(self._places(), vitals, alike, strength, float(chance))
 
     def steps(self, count: int = 50) -> Steps:
         """The first updates."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from kilter.doctor import remedies
-from kilter.doctor.candidates import at_random, in_order_of, overhauling, prescribed
+from kilter.doctor.candidates import at_random, in_order_of, prescribed
 from kilter.doctor.checkup import Checkup
 from kilter.doctor.remedy import Remedy
 from kilter.doctor.trials import Change, Ledger
@@ -69,7 +69,7 @@ class Treatment:
         """Whether a change stays near the reference with more seeds."""
         if not self.thorough:
             return True
-        reference, every = self.changes[1].recipe, (*self.seeds, *self.more)
+        reference, every = remedies.overhaul(self.ledger.recipe, self.ledger.data), (*self.seeds, *self.more)
         self.ledger.train([reference, best.recipe], every)
         wanted = self.ledger.mean(reference, every)
         return self.ledger.mean(best.recipe, every) >= wanted - 2 * self._slack(wanted)
@@ -118,7 +118,7 @@ class Treatment:
 
     def _all_known_good(self) -> Iterator[Change]:
         """The reference itself, in parts that can be undone one by one."""
-        yield Change.of(self.ledger.recipe, overhauling(self.ledger.recipe, self.ledger.data), "combination")
+        yield Change.of(self.ledger.recipe, remedies.overhauling(self.ledger.recipe, self.ledger.data), "combination")
 
     def _best_together(self, first: Sequence[Change]) -> Iterator[Change]:
         """The best remedy of each kind, two, three, ... of those that helped most."""

@@ -10,7 +10,7 @@ from kilter.core.errors import InputError
 from kilter.data.dataset import Dataset
 from kilter.optim import Cosine, Schedule
 from kilter.optim.optimizer import Optimizer, spanning
-from kilter.train import Recipe, Run, train
+from kilter.train import Recipe, Run, train_fleet
 from kilter.train.batches import updates
 
 
@@ -50,7 +50,7 @@ def snapshots(
     for number, epochs in enumerate(lengths):
         last = runs[-1] if runs else None
         own = _seed(check_seed(seed), number)
-        runs.append(train(cycle.replace(epochs=epochs), data, seed=own, start=last, progress=progress))
+        runs += train_fleet([cycle.replace(epochs=epochs)], data, seeds=[own], start=last, progress=progress)
     return runs
 
 

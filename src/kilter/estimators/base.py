@@ -17,7 +17,7 @@ from kilter.estimators import onward
 from kilter.estimators.build import build
 from kilter.estimators.merge import merge
 from kilter.losses import Loss
-from kilter.train import Outcome, Recipe, Run, train
+from kilter.train import Outcome, Recipe, Run, train_fleet
 
 Array = np.ndarray[Any, Any]
 
@@ -97,7 +97,7 @@ class KilterEstimator(BaseEstimator):
 
     def _train(self, recipe: Recipe, rows: Part, held: Part | None, target: Target, seed: int, last: Run | None) -> Run:
         data = self._dataset(rows, held, target)
-        return train(recipe, data, seed=seed, start=last, progress=bool(self.verbose))
+        return train_fleet([recipe], data, seeds=[seed], start=last, progress=bool(self.verbose))[0]
 
     def _dataset(self, rows: Part, held: Part | None, target: Target) -> Dataset:
         names = tuple(map(str, getattr(self, "feature_names_in_", ())))

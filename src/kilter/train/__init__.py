@@ -1,7 +1,7 @@
 """Training: recipes, the one engine, and the runs that it gives."""
 
 from kilter.train.cross_validation import CrossValidation, cross_validate
-from kilter.train.launch import train, train_fleet
+from kilter.train.launch import train_fleet
 from kilter.train.outcome import Outcome
 from kilter.train.plan import Plan, plan
 from kilter.train.prediction import Prediction
@@ -26,6 +26,5 @@ __all__ = [
     "load",
     "lr_range_test",
     "plan",
-    "train",
     "train_fleet",
 ]

@@ -26,43 +26,6 @@ from kilter.vitals.watch import Watch, watch_of
 _HELD = 32
 
 
-def train(
-    recipe: Recipe,
-    data: Dataset,
-    *,
-    seed: int = 0,
-    start: Run | None = None,
-    watch: Watch | str | None = None,
-    progress: bool | None = None,
-) -> Run:
-    """Train one network.
-
-    The same recipe, data and seed give the same run, bit for bit, on the same machine.
-
-    Args:
-        recipe: what to train and how.
-        data: made by `kilter.data`.
-        seed: of the initial weights, the order of the rows and dropout.
-        start: a run whose weights to go on from, rather than fresh ones, on the scale that its inputs and targets had;
-            the optimizer begins anew.
-        watch: what is measured of layers, gradients and weights on the way, for ``run.vitals``: a `kl.Watch`, or
-            ``"default"``. The weights are those of a training that is not watched, bit for bit.
-        progress: show a progress line; left open, if standard error is a terminal.
-
-    Raises:
-        InputError: the recipe does not fit the data; raised before anything compiles.
-
-    >>> import kilter as kl
-    >>> from kilter import nn, optim, losses
-    >>> net = nn.Chain(nn.Dense(16), nn.ReLU(), nn.Dense(3))
-    >>> recipe = kl.Recipe(net, losses.SoftmaxCrossEntropy(), optimizer=optim.Adam(0.01), epochs=30)
-    >>> run = kl.train(recipe, kl.data.iris())
-    >>> run.score > 0.9
-    True
-    """
-    return train_fleet([recipe], data, seeds=[seed], start=start, watch=watch, progress=progress)[0]
-
-
 def train_fleet(
     recipes: Sequence[Recipe],
     data: Dataset,

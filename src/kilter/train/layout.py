@@ -52,4 +52,4 @@ def width_for(cost: Cost) -> int:
         return _MANY
     if cost.windowed:
         return 1
-    return max(1, min(_WIDEST, _CACHES * cache_bytes() // cost.update))
+    return max(1, min(_WIDEST, _CACHES * cache_bytes() // max(cost.update, 1)))

@@ -20,7 +20,7 @@ from kilter.doctor.remedies.missing_activation import missing_activation
 from kilter.doctor.remedies.norm import batch_norm, layer_norm
 from kilter.doctor.remedies.optimizer import optimizer
 from kilter.doctor.remedies.output import output
-from kilter.doctor.remedies.overhaul import overhaul
+from kilter.doctor.remedies.overhaul import overhaul, overhauling
 from kilter.doctor.remedies.residual import residual
 from kilter.doctor.remedies.scale import inputs, targets
 from kilter.doctor.remedies.schedule import schedule
@@ -113,4 +113,4 @@ def _trainable(recipe: Recipe, data: Dataset, known: dict[Any, bool]) -> bool:
     return known[key]
 
 
-__all__ = ["ALL", "Maker", "Remedy", "of", "overhaul"]
+__all__ = ["ALL", "Maker", "Remedy", "of", "overhaul", "overhauling"]

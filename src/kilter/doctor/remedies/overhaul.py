@@ -1,6 +1,8 @@
 """Everything at once that is known to be good: the reference that a healthy training of this size should come near."""
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from kilter.data.dataset import Dataset
 from kilter.doctor.remedies.activation import activated
@@ -13,6 +15,7 @@ from kilter.doctor.remedies.missing_activation import bent
 from kilter.doctor.remedies.output import linear_output
 from kilter.doctor.remedies.scale import standardized_inputs, standardized_targets
 from kilter.doctor.remedies.size import deeper, widened
+from kilter.doctor.remedy import Remedy
 from kilter.losses import Distance, SquaredError
 from kilter.nn.activations import ReLU
 from kilter.nn.dense import Dense
@@ -44,14 +47,35 @@ def overhaul(recipe: Recipe, data: Dataset) -> Recipe:
     >>> overhaul(kl.Recipe(net, losses.SquaredError(), optimizer=optim.SGD(-1.0)), kl.data.iris()).net
     nn.Chain(nn.Dense(64), nn.ReLU(), nn.Dense(3))
     """
-    recipe = standardized_targets(standardized_inputs(recipe, data), data)
-    recipe = _headed(recipe, data)
-    recipe = activated(bent(recipe), ReLU())
-    if _dense(recipe.net):
-        recipe = _sized(recipe)
-    recipe = matched(undecayed(recipe))
-    recipe = recipe.replace(net=capped_dropout(recipe.net, most=_DROPPED), constraint=None, stopping=None, shuffle=True)
-    return _paced(recipe, len(data.train))
+    for step in STEPS:
+        recipe = step.change(recipe, data)
+    return recipe
+
+
+def overhauling(recipe: Recipe, data: Dataset) -> list[Remedy]:
+    """The overhaul as one remedy for each step that changes the recipe, so that steps can be left out."""
+    remedies = []
+    for step in STEPS:
+        new = step.change(recipe, data)
+        if new != recipe:
+            remedies.append(step.remedy(new, data))
+        recipe = new
+    return remedies
+
+
+@dataclass(frozen=True)
+class Step:
+    """One part of the overhaul: its name, what it does to a recipe, and how that is told of the new one."""
+
+    name: str
+    change: Callable[[Recipe, Dataset], Recipe]
+    told: str
+
+    def remedy(self, new: Recipe, data: Dataset) -> Remedy:
+        """The step by itself, as a change to ``new``."""
+        told = self.told.format(recipe=new)
+        name, sentence = f"overhaul:{self.name}", f"{told}: this is known to train."
+        return Remedy(name, sentence, told, lambda recipe: self.change(recipe, data))
 
 
 def _headed(recipe: Recipe, data: Dataset) -> Recipe:
@@ -61,6 +85,10 @@ def _headed(recipe: Recipe, data: Dataset) -> Recipe:
     return robust(linear_output(recipe, data), data)
 
 
+def _bent(recipe: Recipe, data: Dataset) -> Recipe:
+    return activated(bent(recipe), ReLU())
+
+
 def _dense(net: Layer) -> bool:
     """Whether all layers with kernels are dense ones, one after the other."""
     parts = apart(net)
@@ -68,8 +96,10 @@ def _dense(net: Layer) -> bool:
     return bool(kernels) and all(isinstance(layer, Dense) for layer in kernels)
 
 
-def _sized(recipe: Recipe) -> Recipe:
-    """With at least one hidden layer, not too narrow ones, and not too many."""
+def _sized(recipe: Recipe, data: Dataset) -> Recipe:
+    """With at least one hidden layer, not too narrow ones, and not too many; where all are dense."""
+    if not _dense(recipe.net):
+        return recipe
     cut = blocks(apart(recipe.net).main)
     if not cut:
         return deeper(recipe)
@@ -82,12 +112,58 @@ def _without(cut: list[Line]) -> dict[str, tuple[Layer, ...]]:
     return {place.path: () for block in cut for place in block if not isinstance(place.layer, Flatten)}
 
 
-def _paced(recipe: Recipe, rows: int) -> Recipe:
-    """With Adam, and enough updates for it."""
-    batch = min(recipe.batch_size, rows)
-    if recipe.epochs * math.ceil(rows / batch) < _FEW:
-        batch = min(batch, _BATCH)
-    each = math.ceil(rows / batch)
-    epochs = max(recipe.epochs, math.ceil(_LEAST / each))
-    rate = _USUAL if epochs * each >= _MANY else _FAST
-    return recipe.replace(optimizer=Adam(rate), batch_size=batch, epochs=epochs)
+def _drawn(recipe: Recipe, data: Dataset) -> Recipe:
+    return matched(recipe)
+
+
+def _free(recipe: Recipe, data: Dataset) -> Recipe:
+    return undecayed(recipe).replace(constraint=None)
+
+
+def _kept(recipe: Recipe, data: Dataset) -> Recipe:
+    return recipe.replace(net=capped_dropout(recipe.net, most=_DROPPED))
+
+
+def _to_the_end(recipe: Recipe, data: Dataset) -> Recipe:
+    return recipe.replace(stopping=None)
+
+
+def _shuffled(recipe: Recipe, data: Dataset) -> Recipe:
+    return recipe.replace(shuffle=True)
+
+
+def _each(recipe: Recipe, data: Dataset) -> int:
+    """Updates of an epoch."""
+    return math.ceil(len(data.train) / min(recipe.batch_size, len(data.train)))
+
+
+def _in_batches(recipe: Recipe, data: Dataset) -> Recipe:
+    batch = min(recipe.batch_size, len(data.train))
+    few = recipe.epochs * _each(recipe, data) < _FEW
+    return recipe.replace(batch_size=min(batch, _BATCH) if few else batch)
+
+
+def _long(recipe: Recipe, data: Dataset) -> Recipe:
+    return recipe.replace(epochs=max(recipe.epochs, math.ceil(_LEAST / _each(recipe, data))))
+
+
+def _optimized(recipe: Recipe, data: Dataset) -> Recipe:
+    many = recipe.epochs * _each(recipe, data) >= _MANY
+    return recipe.replace(optimizer=Adam(_USUAL if many else _FAST))
+
+
+STEPS = (
+    Step("inputs", standardized_inputs, "Standardize the inputs"),
+    Step("targets", standardized_targets, "Standardize the targets"),
+    Step("output", _headed, "Give the network linear outputs and train them with {recipe.loss!r}"),
+    Step("activation", _bent, "Put ReLU between all hidden layers"),
+    Step("size", _sized, f"Take hidden layers of at least {_WIDTH} units, {_LAYERS} of them where there were many"),
+    Step("decay", _free, "Leave out penalties, weight decay and constraints"),
+    Step("initializer", _drawn, "Draw the weights of every layer with the variance that fits its activation"),
+    Step("dropout", _kept, f"Drop at most {_DROPPED:.0%} of the units"),
+    Step("stopping", _to_the_end, "Train to the last epoch"),
+    Step("shuffle", _shuffled, "Go through the rows in a new order every epoch"),
+    Step("batch_size", _in_batches, "Take batches of {recipe.batch_size} rows"),
+    Step("epochs", _long, "Train for {recipe.epochs} epochs"),
+    Step("optimizer", _optimized, "Train with {recipe.optimizer!r}"),
+)

@@ -6,7 +6,7 @@ import numpy as np
 
 from kilter.doctor.chart import Chart
 from kilter.doctor.rule import Sign, rule
-from kilter.doctor.rules.reading import course_of, fall, first, last, middle, share, updates
+from kilter.doctor.rules.reading import course_of, fall, first, last, middle, share
 from kilter.doctor.words import Cause, Symptom
 
 
@@ -17,17 +17,19 @@ from kilter.doctor.words import Cause, Symptom
     remedies=("batch_size", "epochs", "learning_rate"),
     needs="course",
 )
-def batch_too_large(chart: Chart, *, most: int = 200, part: float = 0.2, falling: float = 0.01) -> Iterator[Sign]:
+def batch_too_large(
+    chart: Chart, *, most: int = 200, part: float = 0.2, usual: int = 32, falling: float = 0.01
+) -> Iterator[Sign]:
     """Fewer than 200 updates in all, as batches hold a fifth of the rows or more, while the loss of training still falls.
 
-    By 1 % of its first value in its last tenth, or it has kept nine tenths of that.
+    By 1 % of its first value in its last tenth, or it has kept nine tenths of that. Batches of 32 rows are small.
     """
     loss, rows = course_of(chart).history["loss"], chart.facts.rows if chart.facts is not None else 0
-    large = rows > 64 and chart.design.batch_size >= part * rows
+    large = chart.design.batch_size > usual and chart.design.batch_size >= part * rows
     slow = (fall(loss) > falling) | (last(loss) > 0.9 * first(loss))
-    if large and updates(chart) < most and slow.any():
+    if large and chart.updates < most and slow.any():
         others = (Cause.TOO_FEW_EPOCHS, Cause.LR_TOO_LOW)
-        yield Sign(updates(chart), most, "updates", "batch_size", share(slow), others=others)
+        yield Sign(chart.updates, most, "updates", "batch_size", share(slow), others=others)
 
 
 @rule(

@@ -111,12 +111,6 @@ def relative_rate(chart: Chart) -> float:
     return abs(now) / common * max((1 - _MOMENTUM) / max(1 - momentum, 1e-6), 1.0)
 
 
-def updates(chart: Chart) -> int:
-    """Number of updates in all."""
-    rows = chart.facts.rows if chart.facts is not None else chart.design.batch_size
-    return chart.design.epochs * -(-rows // chart.design.batch_size)
-
-
 def relative_length(chart: Chart) -> float:
     """Number of updates over what small trainings have at least."""
-    return updates(chart) / _UPDATES
+    return chart.updates / _UPDATES
