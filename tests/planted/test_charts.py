@@ -185,6 +185,13 @@ DEAD = ([0.2, 0.1, 0.95], [0.0, 1.0, 0.98], [1.0, 1.0, 1.0])
 # What the chart of a plain recipe is given; numbers in the place of a design are batch sizes.
 CURVES = {
     "first_steps": (Cause.LR_TOO_HIGH, [{"steps": steps} for steps in BLOWN]),
+    "unlearned_batch": (
+        Cause.UNDERFITTING,
+        [
+            {"drill": Steps(np.linspace(1.1, left, 200) + np.zeros((3, 1)), np.ones((3, 200)))}
+            for left in (0.6, 0.9, 2.0)
+        ],
+    ),
     "batch_too_large": (
         Cause.BATCH_TOO_LARGE,
         [{"course": course(SLOW, score=0.5, train=0.5), "design": size} for size in (40, 90, 180)],
@@ -316,7 +323,7 @@ def test_every_rule_is_planted_and_says_all_of_itself():
         assert set(rule.remedies) <= set(remedies.ALL), rule.name
         assert rule.explanation.endswith("."), rule.name
         assert rule.source, rule.name
-        assert rule.needs in ("recipe", "rows", "start", "steps", "course", "reference"), rule.name
+        assert rule.needs in ("recipe", "rows", "start", "steps", "drill", "course", "reference"), rule.name
 
 
 @pytest.mark.parametrize("rule", rules.ALL, ids=lambda rule: rule.name)

@@ -63,7 +63,7 @@ class Start:
 
 @dataclass(frozen=True)
 class Steps:
-    """The first updates; leading axis: seeds.
+    """Updates of the untrained network; leading axis: seeds.
 
     Attributes:
         loss: of the batch before each update, ``(seeds, steps)``.
@@ -139,6 +139,7 @@ class Chart:
         facts: the rows, as they reach the network.
         start: the untrained network.
         steps: its first updates.
+        drill: updates on one batch, again and again.
         course: the training.
         reference: a training at the same cost of a recipe that is known to work, to compare with.
     """
@@ -147,6 +148,7 @@ class Chart:
     facts: Facts | None = None
     start: Start | None = None
     steps: Steps | None = None
+    drill: Steps | None = None
     course: Course | None = None
     reference: Course | None = None
 

@@ -93,9 +93,10 @@ def observed(recipe: Recipe, data: Dataset, depth: Depth, seed: int) -> Chart:
     own, other = (course_of(runs, part.data, part.whole) for runs in whole)
     own = broken(own, recipe, part.data)
     chart = replace(chart, course=own, reference=other)
-    if depth == "full" or unwell(chart):
-        chart = replace(chart, course=with_organs(own, whole[0], chart.design.anatomy, patient.x))
-    return chart
+    if depth == "quick" and not unwell(chart):
+        return chart
+    own = with_organs(own, whole[0], chart.design.anatomy, patient.x)
+    return replace(chart, course=own, drill=patient.drill())
 
 
 def _of_run(run: Run, data: Dataset | None, depth: Depth) -> Checkup:

@@ -10,6 +10,7 @@ _NEEDS = {
     "rows": "the rows, before anything runs",
     "start": "the untrained network on one batch",
     "steps": "the first 50 updates",
+    "drill": "200 updates on one batch, of a training that is not well",
     "course": "the training",
     "reference": "the training beside one that is known to work",
 }

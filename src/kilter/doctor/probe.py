@@ -62,10 +62,18 @@ class Patient:
     def steps(self, count: int = 50) -> Steps:
         """The first updates."""
         batch = min(self.recipe.batch_size, len(self.x))
-        orders = np.stack([_order(seed, len(self.x), batch, count, self.recipe.shuffle) for seed in self.seeds])
+        orders = [_order(seed, len(self.x), batch, count, self.recipe.shuffle) for seed in self.seeds]
+        return self._walked(np.stack(orders))
+
+    def drill(self, count: int = 200, most: int = 64) -> Steps:
+        """Updates on one batch, again and again; on ``most`` rows of it."""
+        batch = min(self.recipe.batch_size, len(self.x), most)
+        orders = [np.tile(permutation(seed, 0, len(self.x))[:batch], (count, 1)) for seed in self.seeds]
+        return self._walked(np.stack(orders).astype(np.int32))
+
+    def _walked(self, orders: Array) -> Steps:
         seeds = np.array(self.seeds, np.uint32)
-        loss, change = jax.device_get(_walk(self.parts, self.learners, self._batch(slice(None)), orders, seeds))
-        return Steps(loss, change)
+        return Steps(*jax.device_get(_walk(self.parts, self.learners, self._batch(slice(None)), orders, seeds)))
 
     def _batch(self, chosen: Any) -> Batch:
         rows: Any = (self.x[chosen], self.y[chosen], None if self.weights is None else self.weights[chosen])

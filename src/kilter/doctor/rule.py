@@ -51,7 +51,8 @@ class Rule:
         cause: its usual reason.
         source: where rule and threshold come from.
         remedies: kinds of `kilter.doctor.remedies` that help, best first.
-        needs: what of a chart it looks at: ``"recipe"``, ``"rows"``, ``"start"``, ``"steps"`` or ``"course"``.
+        needs: what of a chart it looks at: ``"recipe"``, ``"rows"``, ``"start"``, ``"steps"``,
+            ``"drill"``, ``"course"`` or ``"reference"``.
         certain: whether it is a mistake whatever the score, rather than a trouble only where the score is bad.
         look: the function.
     """

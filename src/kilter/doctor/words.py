@@ -97,6 +97,7 @@ class Symptom(Enum):
     BATCH_TOO_LARGE = "batches are so large that few updates are made"
     OVERFITTING = "the network learns the training rows by heart"
     TOO_NARROW = "the network is too small: little gets through it"
+    UNLEARNED_BATCH = "the network cannot learn even one batch by heart"
     UNDERFITTING = "the network does worse than an ordinary one of its size could"
     NORM_STATISTICS = "the moving statistics of a batch norm differ from those of the rows"
     TINY_BATCHES = "a batch norm sees too few rows at a time"

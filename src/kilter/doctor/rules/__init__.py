@@ -5,7 +5,7 @@ from kilter.doctor.rules.divergence import diverged, first_steps
 from kilter.doctor.rules.labels import class_imbalance, label_noise, labels_disagree, one_class
 from kilter.doctor.rules.layers import linear_stack, squashed_inside
 from kilter.doctor.rules.length import batch_too_large, few_updates
-from kilter.doctor.rules.level import plateau, too_narrow, underfitting
+from kilter.doctor.rules.level import plateau, too_narrow, underfitting, unlearned_batch
 from kilter.doctor.rules.norms import decayed_norms, dropout_before_norm, norm_statistics, tiny_batches, useless_bias
 from kilter.doctor.rules.order import leaked_validation, not_shuffled
 from kilter.doctor.rules.outputs import loss_for_numbers, output_out_of_reach, softmax_of_one, squashed_twice
@@ -30,7 +30,16 @@ ALL: tuple[Rule, ...] = (
     *(saturated_units, weights_too_large, weights_too_small, squashed_inside, born_dead, vanishing_gradient),
     *(death_by_seed, rank_collapse, loss_for_numbers, not_shuffled, rate_too_low, oscillating_loss),
     *(batch_too_large, few_updates, overfitting, plateau, tiny_batches, norm_statistics, dropout_before_norm, outliers),
-    *(loud_start, frozen_layer, constant_inputs, leaked_validation, underfitting, useless_bias, decayed_norms),
+    *(
+        loud_start,
+        frozen_layer,
+        constant_inputs,
+        leaked_validation,
+        unlearned_batch,
+        underfitting,
+        useless_bias,
+        decayed_norms,
+    ),
 )
 
 __all__ = ["ALL"]

@@ -61,6 +61,29 @@ def too_narrow(chart: Chart, *, least: int = 2) -> Iterator[Sign]:
 
 
 @rule(
+    Symptom.UNLEARNED_BATCH,
+    Cause.UNDERFITTING,
+    source="Karpathy 2019, A recipe for training neural networks: overfit one batch",
+    remedies=("learning_rate", "optimizer", "activation", "initializer", "inputs", "output", "width", "depth"),
+    needs="drill",
+)
+def unlearned_batch(chart: Chart, *, left: float = 0.5) -> Iterator[Sign]:
+    """After 200 updates on one batch of at most 64 rows, the share of its first loss that is left is more than a half.
+
+    The mean of the last ten counts, as dropout is on. Where the first loss is below that of a constant prediction, the
+    share is of the latter.
+    """
+    assert chart.drill is not None
+    loss = chart.drill.loss
+    share_left = loss[:, -10:].mean(1) / np.fmax(loss[:, 0], chart.start.chance if chart.start is not None else 0.0)
+    found = ~(share_left <= left)
+    if found.any():
+        others = (Cause.LR_TOO_LOW, Cause.LR_TOO_HIGH, Cause.VANISHING_GRADIENT, Cause.DEAD_RELU)
+        value = middle(share_left[found])
+        yield Sign(value, left, "of the first loss", "", share(found), others=others, evidence={"loss": loss})
+
+
+@rule(
     Symptom.UNDERFITTING,
     Cause.UNDERFITTING,
     source="against a recipe that is known to work, trained at the same cost",
