@@ -2,7 +2,7 @@
 
 from importlib.metadata import version
 
-from kilter import data, interop, losses, metrics, nn, optim, recipes, vitals
+from kilter import data, interop, lab, losses, metrics, nn, optim, recipes, vitals
 from kilter.catalog import catalog
 from kilter.core.devices import device_a_core
 from kilter.core.diff import diff
@@ -70,6 +70,7 @@ __all__ = [
     "ensemble",
     "examine",
     "interop",
+    "lab",
     "load",
     "losses",
     "lr_range_test",

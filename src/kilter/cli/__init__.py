@@ -10,10 +10,10 @@ import jax
 import typer
 
 import kilter as kl
-from kilter.cli import doctoring, fitting, searching
+from kilter.cli import doctoring, experimenting, fitting, searching
 from kilter.cli.common import app, out
 
-__all__ = ["app", "doctoring", "fitting", "main", "searching"]
+__all__ = ["app", "doctoring", "experimenting", "fitting", "main", "searching"]
 
 
 def _version(wanted: bool) -> None:

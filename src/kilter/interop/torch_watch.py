@@ -230,7 +230,7 @@ class Watch:
         told = np.array([self._first_losses])
         steps = Steps(told, np.full_like(told, np.nan)) if told.size else None
         own = course(judge, {"loss": self._losses.bins}, score, self._dead())
-        return Chart(subject.design(1, None), about, start, steps, own)
+        return Chart(subject.design(1, None), about, start, steps, course=own)
 
     def _dead(self) -> dict[str, float]:
         """Share of the units of each rectifier that were never active, by the layer's label."""

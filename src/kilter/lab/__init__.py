@@ -1,0 +1,8 @@
+"""The lab: classic experiments that show why each technique exists; each gives a table, a figure and a sentence."""
+
+from kilter.lab.experiment import Experiment
+from kilter.lab.gain import gain
+
+ALL = {each.__name__: each for each in (gain,)}
+
+__all__ = ["ALL", "Experiment", "gain"]
