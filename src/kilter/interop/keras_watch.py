@@ -57,6 +57,6 @@ class Watch(keras.callbacks.Callback):
         lines = {name: line.bins for name, line in self._lines.items()}
         own = course(judge, lines, score, {}) if self._updates else None
         about = None if self._data is None else facts(self._data, self._subject.anatomy)
-        chart = Chart(self._subject.design(1, None), about, self._start, None, own)
+        chart = Chart(self._subject.design(1, None), about, self._start, course=own)
         settings = {"compare": compare and own is not None, "terms": TERMS, "began": self._began}
         return reviewed(self._subject, chart, self._data, self._updates, **settings)
