@@ -12,6 +12,8 @@ from kilter.core.programs import keep_programs
 from kilter.doctor import Checkup, Cure, Finding, FindingWarning, train
 from kilter.doors import cure, examine
 from kilter.ensembles import Ensemble, ensemble, load, snapshots
+from kilter.report.entry import report
+from kilter.report.report import Report
 from kilter.search import Space, strategies
 from kilter.search.loop import search
 from kilter.search.opening import space
@@ -55,6 +57,7 @@ __all__ = [
     "RangeTest",
     "Recipe",
     "Repeat",
+    "Report",
     "Run",
     "Runs",
     "Space",
@@ -79,6 +82,7 @@ __all__ = [
     "optim",
     "plan",
     "recipes",
+    "report",
     "search",
     "shared",
     "snapshots",

@@ -10,7 +10,7 @@ from rich.table import Table
 import kilter as kl
 from kilter.core import files
 from kilter.data.dataset import Dataset
-from kilter.report import page
+from kilter.report import learned
 from kilter.train import store
 
 app = typer.Typer(
@@ -49,14 +49,14 @@ def train(recipe: kl.Recipe, data: Dataset, seed: int, folder: Path) -> None:
         out.print(f"[dim]{note}[/dim]", markup=True)
     run = kl.train(recipe, data, seed=seed)
     out.print(_scores(run, data))
-    out.print(page.lead(run, data), markup=False)
+    out.print(learned.lead(run, data), markup=False)
     run.save(folder)
-    path = page.write(run, data, folder / "report.html")
+    path = kl.report(run, data).save(folder / "report.html")
     out.print(f"The run is in [bold]{folder}[/bold]; open [bold]{path.resolve()}[/bold]")
 
 
 def _scores(run: kl.Run, data: Dataset) -> Table:
-    head, *rows = page.score_rows(run, data)
+    head, *rows = learned.score_rows(run, data)
     table = Table(box=None, padding=(0, 2, 0, 0))
     for name in head:
         table.add_column(name, justify="right" if name else "left")

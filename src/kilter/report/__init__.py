@@ -1,1 +1,5 @@
-"""Showing it: figures and pages that open from disk."""
+"""Showing it: figures, and pages that open from disk."""
+
+from kilter.report.report import Report
+
+__all__ = ["Report"]

@@ -1,0 +1,121 @@
+"""What a run says of the rows held out: confusions or residuals, calibration, and where it is most wrong."""
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from kilter.data.dataset import Dataset, Part
+from kilter.metrics import describe
+from kilter.report.blocks import Block, Chart, Pictures, Section, Table
+from kilter.report.charts import counts, lines, points
+from kilter.report.learned import measured
+from kilter.train.run import Run
+
+Array = np.ndarray[Any, Any]
+# Classes that a confusion matrix has room for, points of a scatter, bins of a calibration, wrong examples.
+_CLASSES, _POINTS, _BINS, _WRONG = 40, 2000, 10, 12
+
+
+def predictions(run: Run, data: Dataset) -> Section | None:
+    """The section; None for targets of which there is nothing to draw."""
+    name, part = measured(data)
+    if run.target.task == "classes":
+        return Section(f"Predictions on the {name} rows", tuple(_of_classes(run, part)))
+    if run.target.task == "numbers":
+        return Section(f"Predictions on the {name} rows", tuple(_of_numbers(run, part)))
+    return None
+
+
+def _of_classes(run: Run, part: Part) -> Iterator[Block]:
+    chances = run.predict_proba(part)
+    names = [str(each) for each in run.classes]
+    if len(names) <= _CLASSES:
+        yield confusion(chances.argmax(-1), part.y, names)
+    yield calibration(chances, part.y)
+    wrong = np.flatnonzero(chances.argmax(-1) != part.y)
+    worst = wrong[np.argsort(chances[wrong, part.y[wrong]], kind="stable")][:_WRONG]
+    if len(worst):
+        yield _pictured(part, chances, worst, names) or _listed(part, chances, worst, names)
+
+
+def confusion(told: Array, truth: Array, names: list[str]) -> Chart:
+    """Rows of each class by predicted class."""
+    table = np.zeros((len(names), len(names)), int)
+    np.add.at(table, (truth, told), 1)
+    right = int(np.trace(table))
+    words = f"True class down, predicted class across: {right} of {len(truth)} rows are on the diagonal."
+    rows = [[name, *map(str, line)] for name, line in zip(names, table, strict=True)]
+    side = min(160 + 34 * len(names), 620)
+    return Chart(
+        counts(table, names, "predicted", "true"), words, height=side, table=Table(["true", *names], rows, "Rows")
+    )
+
+
+def calibration(chances: Array, truth: Array) -> Chart:
+    """How often the likeliest class is right, by how sure the network is of it; Guo et al. 2017."""
+    sure, right = chances.max(-1), chances.argmax(-1) == truth
+    place = np.minimum((sure * _BINS).astype(int), _BINS - 1)
+    held = [index for index in range(_BINS) if (place == index).any()]
+    x = np.array([sure[place == index].mean() for index in held])
+    y = np.array([right[place == index].mean() for index in held])
+    share = np.array([(place == index).mean() for index in held])
+    error = float(np.sum(share * np.abs(x - y)))
+    words = f"How sure the network is, and how often it is right then; expected calibration error {describe(error)}."
+    drawn = {"this network": (x, y), "as sure as right": (np.array([0.0, 1.0]), np.array([0.0, 1.0]))}
+    rows = [[describe(a), describe(b), f"{c:.1%}"] for a, b, c in zip(x, y, share, strict=True)]
+    table = Table(["mean confidence", "share right", "of the rows"], rows, "Calibration")
+    return Chart(lines(drawn, "confidence", "share right"), words, table=table)
+
+
+def _listed(part: Part, chances: Array, worst: Array, names: list[str]) -> Table:
+    rows = [
+        [str(row), names[part.y[row]], names[chances[row].argmax()], describe(chances[row, part.y[row]])]
+        for row in worst
+    ]
+    return Table(["row", "true", "predicted", "probability of the true class"], rows, "Most wrong")
+
+
+def _pictured(part: Part, chances: Array, worst: Array, names: list[str]) -> Pictures | None:
+    pictures = [_picture(part.x[row]) for row in worst]
+    if any(each is None for each in pictures):
+        return None
+    words = [f"{names[part.y[row]]} read as {names[chances[row].argmax()]}" for row in worst]
+    return Pictures([(each, told) for each, told in zip(pictures, words, strict=True) if each is not None])
+
+
+def _picture(x: Array) -> bytes | None:
+    """An example as a PNG where it is a picture: height, width, one or three channels; or a square that was laid flat."""
+    from matplotlib import image  # takes long to import
+
+    side = round(x.size**0.5)
+    if x.ndim == 1:
+        if side * side != x.size or side < 6:
+            return None
+        x = x.reshape(side, side, 1)
+    if x.ndim != 3 or x.shape[-1] not in (1, 3):
+        return None
+    low, high = float(np.nanmin(x)), float(np.nanmax(x))
+    shade = (x - low) / max(high - low, 1e-12)
+    rgb = np.repeat(1 - shade, 3, -1) if x.shape[-1] == 1 else shade
+    stream = io.BytesIO()
+    image.imsave(stream, np.clip(np.nan_to_num(rgb), 0, 1), format="png")
+    return stream.getvalue()
+
+
+def _of_numbers(run: Run, part: Part) -> Iterator[Block]:
+    truth, told = (np.asarray(each, float).reshape(len(part), -1) for each in (part.y, run.predict(part)))
+    chosen = np.unique(np.linspace(0, len(part) - 1, min(len(part), _POINTS)).astype(int))
+    clouds = {f"output {place + 1}": (truth[chosen, place], told[chosen, place]) for place in range(truth.shape[1])}
+    if len(clouds) == 1:
+        clouds = {"rows": next(iter(clouds.values()))}
+    words = f"Predicted against true values of {len(chosen)} rows; perfect ones lie on the dotted line."
+    yield Chart(points(clouds, "true", "predicted", diagonal=True), words, height=380)
+    off = {name: (ys, ys - xs) for name, (xs, ys) in clouds.items()}
+    yield Chart(
+        points(off, "predicted", "predicted minus true"), "Residuals; a shape in them is what the network misses."
+    )
+    worst = np.argsort(-np.abs(told - truth).max(1), kind="stable")[:_WRONG]
+    rows = [[str(row), ", ".join(map(describe, truth[row])), ", ".join(map(describe, told[row]))] for row in worst]
+    yield Table(["row", "true", "predicted"], rows, "Most wrong")
