@@ -67,7 +67,7 @@ def test_regression_from_table_to_predictions(kilter, table, tmp_path):
     assert code == 0
     predicted = pd.read_csv(tmp_path / "predictions.csv")
     assert np.corrcoef(predicted["prediction"], new["wage"])[0, 1] > 0.9
-    assert (tmp_path / "run" / "report.html").read_text().count("<img") >= 2
+    assert (tmp_path / "run" / "report.html").read_text().count('<figure class="chart"') >= 3
 
 
 def test_classes_come_with_probabilities_and_the_recipe_can_be_used_again(kilter, table, tmp_path):

@@ -10,10 +10,10 @@ import jax
 import typer
 
 import kilter as kl
-from kilter.cli import doctoring, experimenting, fitting, searching
+from kilter.cli import doctoring, experimenting, fitting, searching, showing
 from kilter.cli.common import app, out
 
-__all__ = ["app", "doctoring", "experimenting", "fitting", "main", "searching"]
+__all__ = ["app", "doctoring", "experimenting", "fitting", "main", "searching", "showing"]
 
 
 def _version(wanted: bool) -> None:

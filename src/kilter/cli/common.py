@@ -41,17 +41,20 @@ def data_of(table: Path, target: str, validation: float, test: float, seed: int)
         return kl.data.from_table(table, target=target, validation=validation, test=test, seed=seed)
 
 
-def train(recipe: kl.Recipe, data: Dataset, seed: int, folder: Path) -> None:
-    """Train, save, print the scores and where the page is."""
+def train(recipe: kl.Recipe, data: Dataset, seed: int, folder: Path, *, looked_at: bool = False) -> None:
+    """Train, save, print the scores and where the page is; ``looked_at`` also examines it and shows its signals."""
     store.check_free(folder)
     out.print(data)
     for note in data.notes:
         out.print(f"[dim]{note}[/dim]", markup=True)
-    run = kl.train(recipe, data, seed=seed)
+    run = kl.train(recipe, data, seed=seed, watch=kl.Watch(every=max(recipe.epochs // 20, 1)) if looked_at else None)
     out.print(_scores(run, data))
     out.print(learned.lead(run, data), markup=False)
     run.save(folder)
-    path = kl.report(run, data).save(folder / "report.html")
+    checkup = kl.examine(recipe, data, seed=seed) if looked_at else None
+    if checkup is not None:
+        out.print(str(checkup), markup=False)
+    path = kl.report(run, data, checkup=checkup).save(folder / "report.html")
     out.print(f"The run is in [bold]{folder}[/bold]; open [bold]{path.resolve()}[/bold]")
 
 

@@ -66,10 +66,10 @@ def demo(
     out_dir: Annotated[Path, typer.Option("--out", help="Folder for the run and its page.")] = Path("runs/demo"),
     seed: Annotated[int, typer.Option(help="Seed of split, weights and order.")] = 0,
 ) -> None:
-    """Train a network on handwritten digits that ship with scikit-learn and write a page to open."""
+    """Train a network on handwritten digits that ship with scikit-learn, examine it, and write a page to open."""
     data = kl.data.digits(seed=seed)
     recipe = kl.recipes.suited(data)
-    train(recipe, data, seed, out_dir)
+    train(recipe, data, seed, out_dir, looked_at=True)
 
 
 @app.command()

@@ -158,10 +158,10 @@ def cure(
     Raises:
         InputError: the recipe does not fit the data; too few seeds or too small a budget.
     """
-    if seeds < 2 or budget < _SCREENING + 2 * seeds:
+    if seeds < 2 or budget < 2 * _SCREENING + 3 * seeds:
         raise InputError(
             f"cure(seeds={seeds!r}, budget={budget!r}): seeds must be at least 2, "
-            f"budget at least {_SCREENING} and 2 for each seed"
+            f"budget at least {2 * _SCREENING} and 3 for each seed"
         )
     began, seed = time.perf_counter(), check_seed(seed)
     recipe = recipe.recipe if isinstance(recipe, Run) else recipe
@@ -170,7 +170,7 @@ def cure(
     if checkup is None:
         tell("examining")
         checkup = examine(recipe, data, seed=seed)
-    ledger = Ledger(recipe, data, budget, tell)
+    ledger = Ledger(recipe, data, budget, tell, kept=3 * seeds)  # of the recipe, of what helps, and of the random one
     begins = seed + _SCREENING + _MORE
     course = _Course(ledger, checkup, seed, tuple(range(begins, begins + seeds)))
     stopped = False
@@ -220,6 +220,7 @@ class _Course:
 
     def _proved(self, chosen: Change, seeds: tuple[int, ...]) -> Effect | None:
         """The effect of a change on seeds that did not choose it, beside that of the best random one."""
+        self.ledger.kept = 0
         tried = [change for change in (chosen, self.rival) if change is not None]
         self.ledger.train([self.ledger.recipe, *(change.recipe for change in tried)], seeds)
         return self._effect(chosen.recipe)

@@ -64,6 +64,7 @@ class Ledger:
         data: that it trains on.
         budget: trainings that may be made in all, a recipe with a seed each.
         tell: called with a line whenever something begins.
+        kept: of the budget, for the proof.
     """
 
     recipe: Recipe
@@ -73,11 +74,12 @@ class Ledger:
     scores: dict[Recipe, dict[int, float]] = field(default_factory=dict)
     seconds: dict[Recipe, float] = field(default_factory=dict)
     spent: int = 0
+    kept: int = 0
 
     @property
     def left(self) -> int:
         """Trainings that may still be made."""
-        return self.budget - self.spent
+        return self.budget - self.kept - self.spent
 
     def train(self, recipes: Iterable[Recipe], seeds: Sequence[int]) -> None:
         """Train each recipe with each seed, unless it has been; as many of the first as the budget allows."""

@@ -11,7 +11,8 @@ from kilter.report.thinning import thinned
 Array = np.ndarray[Any, Any]
 # Told apart by those who see fewer colors, on light and dark ground: Okabe and Ito 2008, Color universal design.
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f")
-_GRID = {"left": 8, "right": 24, "top": 40, "bottom": 34, "containLabel": True}
+# Names and labels of the axes stay inside of the drawing.
+_GRID = {"left": 6, "right": 24, "top": 40, "bottom": 6, "outerBoundsMode": "same", "outerBoundsContain": "all"}
 
 
 def number(value: Any) -> float | None:
@@ -50,7 +51,7 @@ def lines(
             "lineStyle": {"type": "dotted"},
         }
         series[0]["markLine"] = line | {"silent": True}
-    axes = {"xAxis": axis(x), "yAxis": axis(y, log=log, nameGap=44)}
+    axes = {"xAxis": axis(x, min="dataMin", max="dataMax"), "yAxis": axis(y, log=log, nameGap=44)}
     return _drawn(axes | {"series": series, "legend": {"top": 4, "type": "scroll"}, "tooltip": {"trigger": "axis"}})
 
 

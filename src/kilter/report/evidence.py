@@ -6,12 +6,14 @@ from typing import Any
 import jax
 import numpy as np
 
-from kilter.core.trees import named
+from kilter.core.paths import at
 from kilter.metrics import describe
+from kilter.nn.layer import Layer
 from kilter.report.blocks import Block, Chart, Section, Table
 from kilter.report.charts import lines, number
 from kilter.train.run import Run
 from kilter.vitals.signal import EDGES
+from kilter.vitals.taps import places
 from kilter.vitals.trace import Trace
 
 Array = np.ndarray[Any, Any]
@@ -44,7 +46,7 @@ def curves(run: Run) -> Section | None:
     if "val_loss" in history:
         losses["validation"] = (epochs, history["val_loss"])
     blocks: list[Block] = [
-        Chart(lines(losses, "epoch", "loss", log=_positive(losses), mark=run.epoch), _told(run), table=_numbers(run))
+        Chart(lines(losses, "epoch", "loss", log=_wide(losses), mark=run.epoch), _told(run), table=_numbers(run))
     ]
     score = history.get(f"val_{run.metric.key}")
     if score is not None:
@@ -56,8 +58,11 @@ def curves(run: Run) -> Section | None:
     return Section("How it learned", tuple(blocks))
 
 
-def _positive(each: dict[str, tuple[Array, Array]]) -> bool:
-    return all(np.nanmin(ys, initial=np.inf) > 0 for _, ys in each.values())
+def _wide(each: dict[str, tuple[Array, Array]]) -> bool:
+    """Whether lines are above zero and go through a decade, so that a logarithmic scale shows more."""
+    every = np.concatenate([ys for _, ys in each.values()])
+    every = every[np.isfinite(every)]
+    return len(every) > 0 and float(every.min()) > 0 and float(every.max()) > 10 * float(every.min())
 
 
 def _told(run: Run) -> str:
@@ -76,13 +81,14 @@ def _numbers(run: Run) -> Table:
     return Table(["epoch", *names], rows, "History")
 
 
-def signal(trace: Trace) -> Section:
+def signal(trace: Trace, net: Layer) -> Section:
     """The signal through the net: layers across, records down."""
+    layers = tuple(f"{path} {type(at(net, path)).__name__}" for path in trace.layers)
     blocks = [
         Chart(option, told, "signal", 320 + 6 * len(trace))
         for option, told in (
             (
-                _signal_map(trace),
+                _signal_map(trace, layers),
                 "Each layer's outputs on the same training rows, epoch by epoch; hover for the histogram.",
             ),
             (_weight_map(trace), "Each parameter array; sound updates are about a thousandth of the weights."),
@@ -92,11 +98,11 @@ def signal(trace: Trace) -> Section:
     return Section("The signal through the net", tuple(blocks))
 
 
-def _signal_map(trace: Trace) -> dict[str, Any]:
+def _signal_map(trace: Trace, layers: tuple[str, ...]) -> dict[str, Any]:
     shares = trace.signals.histogram
     return {
         "epochs": trace.epochs.tolist(),
-        "vitals": dict(_maps(trace.signals, trace.layers, _SIGNALS, layers=True)),
+        "vitals": dict(_maps(trace.signals, layers, _SIGNALS, layers=True)),
         "histograms": None if shares is None else [[_bars(cell) for cell in record] for record in shares],
     }
 
@@ -128,8 +134,10 @@ def _bars(shares: Array) -> dict[str, Any] | None:
 
 def weights(run: Run) -> Section:
     """A row for each parameter array."""
-    rows = [_array(name, np.asarray(leaf)) for name, leaf in named(run.params).items()]
-    count = sum(leaf.size for leaf in jax.tree.leaves(run.params))
+    leaves = jax.tree.leaves(run.params)
+    names = places(run.recipe.net, run.params, run.state, run.shape).weights
+    rows = [_array(name, np.asarray(leaf)) for name, leaf in zip(names, leaves, strict=True)]
+    count = sum(leaf.size for leaf in leaves)
     head = ["array", "shape", "mean", "std", "least", "greatest"]
     return Section("Weights", (Table(head, rows, f"{count:,} parameters"),))
 

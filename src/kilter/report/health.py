@@ -1,6 +1,7 @@
 """Is it healthy, and what to do: findings worst first, and remedies with what they were measured to do."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from kilter.data.dataset import Dataset
 from kilter.doctor import remedies
@@ -18,10 +19,10 @@ _SUGGESTED, _SHOWN = 2, 24
 
 def health(checkup: Checkup) -> Section:
     """The findings, worst first."""
+    if checkup.healthy:
+        return Section("Is it healthy?", (Notice("healthy", "Nothing is wrong with this training."), *_notes(checkup)))
     if not checkup.findings:
-        return Section(
-            "Is it healthy?", (Notice("healthy" if checkup.healthy else "note", str(checkup)), *_notes(checkup))
-        )
+        return Section("Is it healthy?", (Notice("note", f"It cannot be told: {checkup.undecided}."), *_notes(checkup)))
     return Section("Is it healthy?", (*map(_notice, checkup.findings), *_notes(checkup)))
 
 
@@ -66,7 +67,7 @@ def _proved(cure: Cure) -> Iterator[Block]:
     if tried:
         shown = tried[:_SHOWN]
         option = bars(
-            [row["change"] for row in shown], [row["effect"] for row in shown], f"gain in {cure.metric}",
+            [_named(row) for row in shown], [row["effect"] for row in shown], f"gain in {cure.metric}",
             [(row["low"], row["high"]) for row in shown],
         )  # fmt: skip
         told = f"Mean gain of each change over the recipe as it was, with its 95 % interval; {len(tried)} were tried."
@@ -74,6 +75,10 @@ def _proved(cure: Cure) -> Iterator[Block]:
     if cure.healed:
         yield Code(repr(cure.diff), "What differs")
         yield Code(repr(cure.recipe), "The cured recipe")
+
+
+def _named(row: dict[str, Any]) -> str:
+    return f"{row['change']} (at random)" if row["kind"] == "random" else row["change"]
 
 
 def trials(cure: Cure) -> Table:

@@ -34,7 +34,7 @@ def of_run(run: Run, data: Dataset | None, checkup: Checkup | None, cure: Cure |
         health(checkup),
         advice(checkup, run.recipe, data, cure),
         curves(run),
-        None if run.vitals is None else signal(run.vitals),
+        None if run.vitals is None else signal(run.vitals, run.recipe.net),
         None if data is None else predictions(run, data),
         weights(run),
         recipe(run.recipe, script(run, data)),

@@ -8,7 +8,7 @@ import numpy as np
 
 from kilter.data.dataset import Dataset, Part
 from kilter.metrics import describe
-from kilter.report.blocks import Block, Chart, Pictures, Section, Table
+from kilter.report.blocks import Block, Chart, Pictures, Section, Table, Text
 from kilter.report.charts import counts, lines, points
 from kilter.report.learned import measured
 from kilter.train.run import Run
@@ -21,11 +21,13 @@ _CLASSES, _POINTS, _BINS, _WRONG = 40, 2000, 10, 12
 def predictions(run: Run, data: Dataset) -> Section | None:
     """The section; None for targets of which there is nothing to draw."""
     name, part = measured(data)
-    if run.target.task == "classes":
-        return Section(f"Predictions on the {name} rows", tuple(_of_classes(run, part)))
-    if run.target.task == "numbers":
-        return Section(f"Predictions on the {name} rows", tuple(_of_numbers(run, part)))
-    return None
+    makers = {"classes": _of_classes, "numbers": _of_numbers}
+    if run.target.task not in makers:
+        return None
+    title, told = f"Predictions on the {name} rows", run.moments(part)[0]
+    if not np.isfinite(told).all():
+        return Section(title, (Text("They are not finite: the run has diverged.", "lead"),))
+    return Section(title, tuple(makers[run.target.task](run, part)))
 
 
 def _of_classes(run: Run, part: Part) -> Iterator[Block]:

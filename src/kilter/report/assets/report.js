@@ -61,7 +61,7 @@
     const least = vital.log ? Math.min(...levels) : vital.least ?? low;
     const side = { type: "category", nameLocation: "middle", splitArea: { show: true } };
     return {
-      animation: false, grid: { left: 8, right: 90, top: 12, bottom: 40, containLabel: true },
+      animation: false, grid: { left: 6, right: 96, top: 12, bottom: 6, outerBoundsMode: "same", outerBoundsContain: "all" },
       xAxis: { ...side, data: vital.places, axisLabel: { rotate: 40, hideOverlap: true } },
       yAxis: { ...side, data: given.epochs.map(String), name: "epoch", nameGap: 34, inverse: true },
       visualMap: {

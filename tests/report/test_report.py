@@ -1,0 +1,167 @@
+"""Reports: the questions in their order, numbers that are those of the run, and nothing that markup could break."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.metrics import confusion_matrix
+
+import kilter as kl
+from kilter import losses, nn, optim
+from kilter.core.errors import InputError
+from kilter.report.charts import number
+from kilter.report.learned import linear, measured
+from kilter.report.report import embedded
+from kilter.report.thinning import thinned
+
+NET = nn.Chain(nn.Dense(8), nn.ReLU(), nn.Dense(3))
+RECIPE = kl.Recipe(NET, losses.SoftmaxCrossEntropy(), optimizer=optim.Adam(0.02), epochs=12)
+MARKUP = "<script>document.title='hacked'</script>"
+
+
+@pytest.fixture(scope="module")
+def data():
+    return kl.data.iris()
+
+
+@pytest.fixture(scope="module")
+def run(data):
+    return kl.train_fleet([RECIPE], data, watch=kl.Watch(every=3), progress=False)[0]
+
+
+@pytest.fixture(scope="module")
+def page(run, data):
+    return kl.report(run, data)
+
+
+def options(report, title):
+    """What the charts of a section are made of."""
+    (section,) = [section for section in report.sections if section.title == title]
+    return [block.option for block in section.blocks if block.kind == "chart"]
+
+
+def test_questions_come_in_the_order_of_a_reader(page):
+    titles = [section.title for section in page.sections]
+    assert titles == [
+        *("Did it learn?", "Is it healthy?", "How it learned", "The signal through the net"),
+        *("Predictions on the test rows", "Weights", "Recipe", "Data, seed and versions"),
+    ]
+
+
+def test_one_file_without_a_request_to_elsewhere(page, tmp_path):
+    path = page.save(tmp_path / "report.html")
+    text = path.read_text()
+    assert path.stat().st_size < 3e6
+    own = text.replace(Path(kl.report.__globals__["__file__"]).parent.joinpath("assets/echarts.min.js").read_text(), "")
+    assert not re.search(r"""(src|href)=["'](?!data:|#)""", own)
+    assert "default-src 'none'" in own
+
+
+def test_curves_are_the_history(page, run):
+    losses_drawn = options(page, "How it learned")[0]["series"]
+    drawn = np.array(losses_drawn[0]["data"])
+    np.testing.assert_allclose(drawn[:, 1], run.history["loss"], rtol=1e-6)
+    np.testing.assert_array_equal(drawn[:, 0], np.arange(1, 13))
+
+
+def test_confusions_are_those_of_scikit_learn(page, run, data):
+    drawn = options(page, "Predictions on the test rows")[0]["series"][0]["data"]
+    table = np.zeros((3, 3), int)
+    for column, row, count in drawn:
+        table[row, column] = count
+    part = measured(data)[1]
+    np.testing.assert_array_equal(table, confusion_matrix(part.y, run.predict_proba(part).argmax(-1)))
+
+
+def test_heat_maps_are_the_trace(page, run):
+    signals, weights = options(page, "The signal through the net")
+    np.testing.assert_allclose(signals["vitals"]["mean"]["values"], run.vitals.signals.mean, rtol=1e-6)
+    assert signals["vitals"]["mean"]["places"] == ["layers[0] Dense", "layers[1] ReLU", "layers[2] Dense"]
+    drawn = [[np.nan if v is None else v for v in row] for row in weights["vitals"]["update over weight"]["values"]]
+    np.testing.assert_allclose(drawn, run.vitals.weights.update, rtol=1e-6)
+    shares = [sum(cell["shares"]) for cell in signals["histograms"][0]]
+    np.testing.assert_allclose(shares, 1, atol=2e-3)
+
+
+def test_the_linear_model_is_one_that_learns(run, data):
+    assert linear(run, data)["accuracy"] > 0.8
+
+
+def test_the_script_trains_the_same_run(page, run):
+    (section,) = [section for section in page.sections if section.title == "Recipe"]
+    given = {}
+    exec(section.blocks[0].text, given)
+    np.testing.assert_array_equal(given["run"].history["loss"], run.history["loss"])
+
+
+def test_markup_in_names_stays_text():
+    rng = np.random.default_rng(0)
+    names = np.array([MARKUP, "plain"])[np.arange(60) % 2]
+    data = kl.data.from_arrays(rng.normal(size=(60, 4)), names, title=MARKUP)
+    recipe = RECIPE.replace(net=nn.Chain(nn.Dense(2)), epochs=2)
+    text = kl.report(kl.train(recipe, data, progress=False), data).html
+    assert MARKUP not in text
+    assert "<title>Kilter: &lt;script&gt;" in text
+
+
+def test_values_in_a_page_cannot_end_their_script():
+    assert "<" not in embedded({"name": "</script><!--"})
+    assert json.loads(embedded({"name": "</script>&"})) == {"name": "</script>&"}
+
+
+def test_what_is_not_finite_is_left_out():
+    assert number(float("nan")) is None
+    assert number(float("inf")) is None
+
+
+def test_thinning_keeps_first_last_and_peaks():
+    y = np.sin(np.arange(100_000) / 500)
+    y[54_321] = 40
+    y[77_777] = np.nan
+    x, kept = thinned(np.arange(len(y)), y)
+    assert len(x) <= 1000
+    assert (x[0], x[-1]) == (0, 99_999)
+    assert np.nanmax(kept) == 40
+
+
+def test_a_diverged_run_and_one_without_epochs_have_a_page(data):
+    for changes in ({"optimizer": optim.SGD(1e30)}, {"epochs": 0}):
+        run = kl.train(RECIPE.replace(**changes), data, progress=False)
+        text = kl.report(run, data).html
+        assert "ERROR" in text.upper()
+
+
+@pytest.mark.parametrize("task", ["numbers", "labels"])
+def test_other_targets(task):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(80, 3))
+    y = (x[:, :2] > 0).astype(int) if task == "labels" else x[:, 0] * 3 + 100
+    loss = losses.SigmoidCrossEntropy() if task == "labels" else losses.SquaredError()
+    recipe = kl.Recipe(nn.Dense(2 if task == "labels" else 1), loss, optimizer=optim.Adam(0.1), epochs=5)
+    data = kl.data.from_arrays(x, y, task=task)
+    assert "Data, seed and versions" in kl.report(kl.train(recipe, data, progress=False), data).html
+
+
+def test_several_runs_are_ranked(data):
+    runs = kl.train_fleet([RECIPE, RECIPE.put("optimizer.lr", 1e-6)], data, seeds=[0, 1], progress=False)
+    report = kl.report(runs, data)
+    table = report.sections[0].blocks[1]
+    assert [row[0] for row in table.rows] == ["1", "2", "3", "4"]
+    scores = [float(row[1]) for row in table.rows]
+    assert scores == sorted(scores, reverse=True)
+    assert "optimizer.lr" in table.head
+
+
+def test_a_checkup_has_findings_and_advice(data):
+    check = kl.examine(RECIPE.put("optimizer.lr", -0.02), data)
+    report = kl.report(check, data)
+    assert [section.title for section in report.sections][:2] == ["Is it healthy?", "What to do"]
+    assert "Make the learning rate positive" in report.html
+
+
+def test_what_is_no_subject_is_refused():
+    for subject in (3, "run", []):
+        with pytest.raises(InputError, match="report takes a run, runs, a checkup, a cure or a study"):
+            kl.report(subject)
