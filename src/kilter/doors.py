@@ -50,12 +50,13 @@ def cure(subject: Any, *args: Any, **settings: Any) -> Cure:
     Args:
         subject: recipe, run, module or model.
         args: what goes with it.
-        settings: of `kilter.doctor.cure` (``seeds``, ``budget``, ``checkup``, ``progress``) and of the translation.
+        settings: of `kilter.doctor.cure` (``seeds``, ``budget``, ``checkup``, ``log``, ``progress``), and of the
+            translation.
 
     Raises:
         InputError: something cannot be used or translated, in one sentence.
     """
-    own = {name: settings.pop(name) for name in ("seeds", "budget", "checkup", "progress") if name in settings}
+    own = {name: settings.pop(name) for name in ("seeds", "budget", "checkup", "log", "progress") if name in settings}
     if torch.is_module(subject):
         return doctor.cure(*torch.to_recipe(subject, *args, **settings), **own)
     if keras.is_model(subject):

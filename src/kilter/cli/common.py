@@ -47,7 +47,8 @@ def train(recipe: kl.Recipe, data: Dataset, seed: int, folder: Path, *, looked_a
     out.print(data)
     for note in data.notes:
         out.print(f"[dim]{note}[/dim]", markup=True)
-    run = kl.train(recipe, data, seed=seed, watch=kl.Watch(every=max(recipe.epochs // 20, 1)) if looked_at else None)
+    watch = kl.Watch(every=max(recipe.epochs // 20, 1)) if looked_at else None
+    run = kl.train(recipe, data, seed=seed, watch=watch, log=folder)
     out.print(_scores(run, data))
     out.print(learned.lead(run, data), markup=False)
     run.save(folder)

@@ -63,7 +63,7 @@ def cure(
     files.check_folder(folder, lambda path: (path / "cure.json").is_file())
     data = _rows(table, target, validation, seed)
     given = kl.recipes.suited(data) if recipe is None else recipe_of(recipe)
-    found = kl.cure(given, data, seeds=seeds, budget=budget, seed=seed)
+    found = kl.cure(given, data, seeds=seeds, budget=budget, seed=seed, log=folder)
     _tell(found.checkup)
     out.print(found.sentence, markup=False)
     if found.healed:

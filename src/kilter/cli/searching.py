@@ -53,7 +53,7 @@ def search(
         given |= {"space": kl.recipes.opened(data) if space is None else recipe_of(space), "storage": storage}
     given |= {} if trials is None else {"trials": trials}
     out.print(data)
-    study = kl.search(data=data, time_limit=None if minutes is None else 60 * minutes, **given)
+    study = kl.search(data=data, time_limit=None if minutes is None else 60 * minutes, log=folder, **given)
     best = study.best
     out.print(repr(study), markup=False)
     out.print((study.leaderboard(5) if len(study.objectives) == 1 else study.front).to_string(), markup=False)

@@ -13,6 +13,7 @@ from kilter.core import files
 from kilter.core.checks import check_seed
 from kilter.core.diff import Diff, diff
 from kilter.core.errors import InputError
+from kilter.core.journal import Journal
 from kilter.data.dataset import Dataset
 from kilter.doctor.checkup import Checkup
 from kilter.doctor.effect import Effect
@@ -136,6 +137,7 @@ def cure(
     budget: int = 400,
     checkup: Checkup | None = None,
     seed: int = 0,
+    log: str | Path | None = None,
     progress: bool | None = None,
 ) -> Cure:
     """Find out what helps a training by trying it, and prove it.
@@ -153,6 +155,7 @@ def cure(
         budget: trainings of a recipe with a seed that may be made in all.
         checkup: of the recipe, where there is one; else it is examined first.
         seed: of the first seed.
+        log: path to which ``.log.jsonl`` is added for a file that trials are noted in as they end; `kilter board` shows it.
         progress: tell on standard error what is going on; left open, if it is a terminal.
 
     Raises:
@@ -166,19 +169,25 @@ def cure(
     began, seed = time.perf_counter(), check_seed(seed)
     recipe = recipe.recipe if isinstance(recipe, Run) else recipe
     check(recipe, data)
-    tell = _teller(progress)
-    if checkup is None:
-        tell("examining")
-        checkup = examine(recipe, data, seed=seed)
-    ledger = Ledger(recipe, data, budget, tell, kept=3 * seeds)  # of the recipe, of what helps, and of the random one
-    begins = seed + _SCREENING + _MORE
-    course = _Course(ledger, checkup, seed, tuple(range(begins, begins + seeds)))
-    stopped = False
-    try:
-        course.run()
-    except KeyboardInterrupt:
-        stopped = True
-    return course.told(time.perf_counter() - began, stopped)
+    metric = deciding_metric(recipe, data)
+    facts = {"metric": metric.key, "higher_is_better": metric.higher_is_better, "recipe": repr(recipe)}
+    with Journal.kept(log, "cure", data.title, **facts) as journal:
+        tell = _teller(progress, journal)
+        if checkup is None:
+            tell("examining")
+            checkup = examine(recipe, data, seed=seed)
+        # Kept are trainings of the recipe, of what helps and of the random change.
+        ledger = Ledger(recipe, data, budget, tell, journal, kept=3 * seeds)
+        begins = seed + _SCREENING + _MORE
+        course = _Course(ledger, checkup, seed, tuple(range(begins, begins + seeds)))
+        stopped = False
+        try:
+            course.run()
+        except KeyboardInterrupt:
+            stopped = True
+        found = course.told(time.perf_counter() - began, stopped)
+        tell(found.sentence)
+    return found
 
 
 def beyond_recipes(checkup: Checkup) -> Finding | None:
@@ -274,6 +283,13 @@ class _Course:
         return "harms" if effect.harms() else "no significant improvement"
 
 
-def _teller(progress: bool | None) -> Callable[[str], None]:
+def _teller(progress: bool | None, journal: Journal | None) -> Callable[[str], None]:
     shown = sys.stderr.isatty() if progress is None else progress
-    return (lambda line: print(f"cure: {line}", file=sys.stderr, flush=True)) if shown else (lambda line: None)
+
+    def tell(line: str) -> None:
+        if shown:
+            print(f"cure: {line}", file=sys.stderr, flush=True)
+        if journal is not None:
+            journal.add(told=line)
+
+    return tell

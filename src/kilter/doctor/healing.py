@@ -4,6 +4,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from kilter.core.checks import check_seed
@@ -21,6 +22,7 @@ from kilter.train import launch
 from kilter.train.check import check
 from kilter.train.interrupt import interruptible
 from kilter.train.launch import train_fleet
+from kilter.train.notes import note_ends, noted
 from kilter.train.outcome import Outcome
 from kilter.train.recipe import Recipe
 from kilter.train.rows import scalings
@@ -42,6 +44,7 @@ def train(
     start: Run | None = None,
     watch: Watch | str | None = None,
     heal: bool = False,
+    log: str | Path | None = None,
     progress: bool | None = None,
 ) -> Run:
     """Train one network.
@@ -59,6 +62,8 @@ def train(
         heal: whether a run that is lost (it diverges, or has learned nothing after three tenths of its epochs and
             100 updates) is stopped, cured (`kl.cure`) and begun again with the proved recipe, which a warning says; the
             run's recipe is then that.
+        log: path to which ``.log.jsonl`` is added for a file that epochs and findings are noted in as they
+            come; `kilter board` shows it.
         progress: show a progress line; left open, if standard error is a terminal.
 
     Raises:
@@ -74,12 +79,14 @@ def train(
     """
     watch = watch_of(watch)
     if watch is None and not heal:
-        return train_fleet([recipe], data, seeds=[seed], start=start, progress=progress)[0]
+        return train_fleet([recipe], data, seeds=[seed], start=start, log=log, progress=progress)[0]
     seed = check_seed(seed)
     check(recipe, data)
     if watch is not None:
         check_watch(watch, [recipe], data)
-    run, hopeless = _attended(Task([(recipe, seed)], data, start, watch=watch), heal, progress)
+    with noted(Task([(recipe, seed)], data, start, watch=watch), log) as task:
+        run, hopeless = _attended(task, heal, progress)
+        note_ends(task, [0], [run])
     return run if hopeless is None else _begun_again(run, hopeless, watch, progress, data)
 
 
@@ -94,7 +101,10 @@ def _attended(task: Task, heal: bool, progress: bool | None) -> tuple[Run, Check
         checkup = diagnosed(chart, task.data.title, 0.0, bad=bad)
         for finding in checkup.findings:
             if (finding.rule, finding.place) not in said:
-                warnings.warn(f"after epoch {course.epochs}: {finding.told}", FindingWarning, stacklevel=4)
+                told = f"after epoch {course.epochs}: {finding.told}"
+                warnings.warn(told, FindingWarning, stacklevel=4)
+                if task.journal is not None:
+                    task.journal.add(found=told)
                 said.add((finding.rule, finding.place))
         if bad and heal and run.outcome is not Outcome.INTERRUPTED:
             return run, checkup

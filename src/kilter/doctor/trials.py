@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from kilter.core.diff import diff
 from kilter.core.errors import InputError
+from kilter.core.journal import Journal
 from kilter.data.dataset import Dataset
 from kilter.doctor.courses import chance_score, trained
 from kilter.doctor.remedy import Remedy
@@ -64,6 +66,7 @@ class Ledger:
         data: that it trains on.
         budget: trainings that may be made in all, a recipe with a seed each.
         tell: called with a line whenever something begins.
+        journal: that results are noted in; None: in none.
         kept: of the budget, for the proof.
     """
 
@@ -71,6 +74,7 @@ class Ledger:
     data: Dataset
     budget: int
     tell: Callable[[str], None] = lambda line: None
+    journal: Journal | None = None
     scores: dict[Recipe, dict[int, float]] = field(default_factory=dict)
     seconds: dict[Recipe, float] = field(default_factory=dict)
     spent: int = 0
@@ -104,6 +108,9 @@ class Ledger:
         for recipe, own in zip(recipes, runs, strict=True):
             self.scores.setdefault(recipe, {}).update(zip(seeds, map(self._gain, own), strict=True))
             self.seconds[recipe] = self.seconds.get(recipe, 0.0) + each
+            if self.journal is not None:
+                mean = self.sign * float(np.mean(list(self.scores[recipe].values())))
+                self.journal.add(result=len(self.scores) - 1, score=mean, settings=_settings(self.recipe, recipe))
         self.spent += len(recipes) * len(seeds)
 
     def _runs(self, recipes: list[Recipe], seeds: Sequence[int]) -> list[list[Run | None]]:
@@ -146,3 +153,8 @@ class Ledger:
     def mean(self, recipe: Recipe, seeds: Sequence[int]) -> float:
         """Their mean; minus infinity where it was not trained with all of them."""
         return float(self.gains(recipe, seeds).mean()) if self.has(recipe, seeds) else float("-inf")
+
+
+def _settings(before: Recipe, after: Recipe) -> dict[str, str]:
+    """What was changed, by path."""
+    return {change.path: repr(change.after) for change in diff(before, after)}

@@ -11,6 +11,7 @@ from typing import Any
 from kilter.core.checks import check_seed
 from kilter.core.drawn import is_open
 from kilter.core.errors import DoubtWarning, InputError
+from kilter.core.journal import Journal
 from kilter.data.dataset import Dataset
 from kilter.search.fleets import grouped
 from kilter.search.gate import Gate
@@ -52,6 +53,7 @@ def search(
     optuna: str | bool = False,
     keep: int = 10,
     runner: Runner | None = None,
+    log: str | Path | None = None,
     progress: bool | None = None,
 ) -> Study:
     """Search a space of recipes for the one that scores best on the validation rows.
@@ -83,6 +85,7 @@ def search(
         keep: number of best trials whose runs are kept, for `Study.ensemble`.
         runner: where trials are trained: left open, in this process; ``kl.search.Ray(...)`` on the nodes of a Ray cluster,
             with the same trials.
+        log: path to which ``.log.jsonl`` is added for a file that trials are noted in as they end; `kilter board` shows it.
         progress: show a progress line; left open, if standard error is a terminal.
 
     Raises:
@@ -109,17 +112,23 @@ def search(
     strategy = _usual(storage, trials) if strategy is None else strategy
     study = _begun(space, data, strategy, _seeds(seeds), seed, keep, checked(objectives))
     _doubt(study.strategy, trials)
-    with Storage.held(storage, study, max_params) as folder:
+    facts = {"metric": study.metric.key, "higher_is_better": study.metric.higher_is_better, "trials": trials}
+    kept = Journal.kept(log, "search", data.title, strategy=repr(study.strategy), **facts)
+    with Storage.held(storage, study, max_params) as folder, kept as journal:
         if folder is not None:
             study = folder.restored(study)
             folder.write(study, trials)
-        mirror = Mirror.of(optuna, storage, study)
+        mirror, told = Mirror.of(optuna, storage, study), set[int]()
 
         def note(study: Study) -> None:
             if folder is not None:
                 folder.write(study, trials)
             if mirror is not None:
                 mirror.add(study.records)
+            for trial in study.records if journal is not None else ():
+                if journal is not None and trial.id not in told:
+                    journal.add(result=trial.id, score=trial.score, settings=trial.point, outcome=trial.outcome)
+                    told.add(trial.id)
             line.advance(study)
 
         gate = Gate(study.space, study.data, max_params)

@@ -181,6 +181,7 @@ class Fleet:
                 history, ran = stack.advance(*shared)
                 self._record(stack, history, done)
                 made = max(made, ran)
+            self.task.note(done, {name: column[:, done : done + made] for name, column in self.history.items()})
             done += made
             self.stack_epochs += made * len(self.stacks)
             seconds = (time.perf_counter() - began) / made

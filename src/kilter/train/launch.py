@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 from kilter.core.checks import check_seed
 from kilter.core.devices import usable_cores
@@ -11,6 +12,7 @@ from kilter.data.dataset import Dataset
 from kilter.train.check import check_all
 from kilter.train.fleet import Fleet
 from kilter.train.interrupt import interruptible
+from kilter.train.notes import note_ends, noted
 from kilter.train.plan import Group, plan_of
 from kilter.train.program import let_go
 from kilter.train.recipe import Recipe
@@ -34,6 +36,7 @@ def train_fleet(
     start: Run | None = None,
     bootstrap: bool = False,
     watch: Watch | str | None = None,
+    log: str | Path | None = None,
     progress: bool | None = None,
 ) -> Runs:
     """Train every recipe with every seed; recipes of one structure, or cast in one mold, share one compiled program.
@@ -51,6 +54,7 @@ def train_fleet(
             alone (bagging: Breiman 1996). Preprocessing and the metrics of the training part still see all rows.
         watch: what is measured of each network on the way; members that are watched share a program where their
             structures are the same, and are not cast in molds.
+        log: path to which ``.log.jsonl`` is added for a file that epochs are noted in as they end; `kilter board` shows it.
         progress: show a progress line; left open, if standard error is a terminal.
 
     Returns:
@@ -66,10 +70,12 @@ def train_fleet(
     if bootstrap:
         data = replace(data, title=f"{data.title}, bootstrap sample")
     task = Task([(recipe, seed) for recipe in recipes for seed in seeds], data, start, bootstrap, watch=watch)
-    runs: dict[int, Run] = {}
-    with interruptible() as stop:
+    with noted(task, log) as task, interruptible() as stop:
+        runs: dict[int, Run] = {}
         for indices, fleet in fleets(task):
-            runs |= dict(zip(indices, fleet.run(progress, stop), strict=True))
+            found = fleet.run(progress, stop)
+            note_ends(task, indices, found)
+            runs |= dict(zip(indices, found, strict=True))
     return Runs((runs[index] for index in range(len(task.members))), seeds=len(seeds))
 
 

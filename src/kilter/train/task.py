@@ -1,9 +1,10 @@
 """What a fleet is told: which members on which data, and from where to where."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from kilter.core.journal import Journal
 from kilter.data.dataset import Dataset
 from kilter.train.foresight import Foresight
 from kilter.train.outcome import Outcome
@@ -26,6 +27,8 @@ class Task:
         paused: the members as they were, all paused after the same epoch, to go on from there; empty: they begin.
         foresight: programs that were chosen before; None: they are chosen for these members alone.
         watch: what is measured while they train; None: nothing.
+        journal: that epochs are noted in; None: in none.
+        places: of the members in the journal; empty: 0, 1, 2, ...
     """
 
     members: Sequence[tuple[Recipe, int]]
@@ -36,11 +39,20 @@ class Task:
     paused: Sequence[Paused] = ()
     foresight: Foresight | None = None
     watch: Watch | None = None
+    journal: Journal | None = None
+    places: Sequence[int] = ()
 
     def take(self, indices: Sequence[int]) -> "Task":
         """The same for some of the members."""
         paused = [self.paused[index] for index in indices] if self.paused else ()
-        return replace(self, members=[self.members[index] for index in indices], paused=paused)
+        places = [self.places[index] for index in indices] if self.places else indices
+        return replace(self, members=[self.members[index] for index in indices], paused=paused, places=places)
+
+    def note(self, first: int, history: Mapping[str, Any]) -> None:
+        """Note epochs from ``first`` on in the journal: a column of each line, ``(members, epochs)``."""
+        if self.journal is not None:
+            places = [int(place) for place in self.places] or list(range(len(self.members)))
+            self.journal.add(first=first, members=places, lines=history)
 
     @property
     def first(self) -> int:
