@@ -2,7 +2,8 @@
 
 from kilter.lab.experiment import Experiment
 from kilter.lab.gain import gain
+from kilter.lab.init_distributions import init_distributions
 
-ALL = {each.__name__: each for each in (gain,)}
+ALL = {each.__name__: each for each in (init_distributions, gain)}
 
-__all__ = ["ALL", "Experiment", "gain"]
+__all__ = ["ALL", "Experiment", "gain", "init_distributions"]

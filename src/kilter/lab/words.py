@@ -1,0 +1,70 @@
+"""Words for parts in the settings of experiments: those of the estimators, and some that take a number, ``"normal(0.01)"``."""
+
+import re
+
+from kilter import data, nn, optim
+from kilter.core.errors import InputError
+from kilter.data.dataset import Dataset
+from kilter.estimators import words
+from kilter.optim.optimizer import Optimizer
+
+_NUMBERED = {
+    "normal": nn.initializers.Normal,
+    "truncated_normal": nn.initializers.TruncatedNormal,
+    "uniform": nn.initializers.Uniform,
+    "constant": nn.initializers.Constant,
+}
+_OPTIMIZERS = {
+    "sgd": lambda lr: optim.SGD(lr),
+    "momentum": lambda lr: optim.SGD(lr, momentum=0.9),
+    "nesterov": lambda lr: optim.SGD(lr, momentum=0.9, nesterov=True),
+    "adagrad": lambda lr: optim.AdaGrad(lr),
+    "rmsprop": lambda lr: optim.RMSProp(lr),
+    "adam": lambda lr: optim.Adam(lr),
+}
+_DATASETS = ("digits", "iris", "wine", "breast_cancer")
+
+
+def activation(word: str) -> nn.Layer:
+    """An element-wise activation.
+
+    >>> activation("leaky_relu")
+    nn.LeakyReLU()
+    """
+    return words.activation(word)
+
+
+def initializer(word: str, behind: nn.Layer) -> nn.initializers.Initializer:
+    """An initializer, in brackets the number of those that need one; ``"matched"`` goes by the activation behind.
+
+    >>> initializer("normal(0.5)", nn.ReLU()), initializer("he_normal", nn.ReLU())
+    (nn.initializers.Normal(0.5), nn.initializers.HeNormal())
+    """
+    found = re.fullmatch(r"(\w+)\((.*)\)", word)
+    if found is None:
+        return words.initializer(word) or nn.initializers.Matched(behind)
+    name, number = found.groups()
+    if name not in _NUMBERED or not re.fullmatch(r"[-+]?[\d.]+(e[-+]?\d+)?", number):
+        raise InputError(
+            f"initializer {word!r}: with a number in brackets it must be one of {', '.join(_NUMBERED)}, "
+            "as in 'normal(0.01)'"
+        )
+    return _NUMBERED[name](float(number))
+
+
+def optimizer(word: str, lr: float) -> Optimizer:
+    """An optimizer with a learning rate; momentum is 0.9.
+
+    >>> optimizer("momentum", 0.1)
+    optim.SGD(0.1, momentum=0.9)
+    """
+    if word not in _OPTIMIZERS:
+        raise InputError(f"optimizer must be one of {', '.join(_OPTIMIZERS)}, got {word!r}")
+    return _OPTIMIZERS[word](lr)
+
+
+def dataset(word: str, seed: int, validation: float = 0.2) -> Dataset:
+    """A shipped data set by name, split by the seed, without test rows."""
+    if word not in _DATASETS:
+        raise InputError(f"data must be one of {', '.join(_DATASETS)}, got {word!r}")
+    return getattr(data, word)(validation=validation, test=0.0, seed=seed)
