@@ -59,7 +59,7 @@ def test_it_can_be_repeated_and_drawn(made):
     ("given", "message"),
     [
         ({"units": 0}, "units must be at least 1"),
-        ({"pairs": ()}, "pairs must name at least one"),
+        ({"pairs": ()}, "pairs must hold at least one"),
         ({"pairs": ("relu",)}, "a colon between"),
         ({"pairs": ("rilu:he_normal",)}, "activation must be one of"),
         ({"pairs": ("relu:he_normal(x)",)}, "with a number in brackets"),

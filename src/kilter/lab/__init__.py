@@ -4,7 +4,11 @@ from kilter.lab.activations import activations
 from kilter.lab.experiment import Experiment
 from kilter.lab.gain import gain
 from kilter.lab.init_distributions import init_distributions
+from kilter.lab.init_training import init_training
+from kilter.lab.optimizers import optimizers
+from kilter.lab.symmetry import symmetry
 
-ALL = {each.__name__: each for each in (init_distributions, gain, activations)}
+_EXPERIMENTS = (init_distributions, gain, activations, symmetry, init_training, optimizers)
+ALL = {each.__name__: each for each in _EXPERIMENTS}
 
-__all__ = ["ALL", "Experiment", "activations", "gain", "init_distributions"]
+__all__ = ["ALL", "Experiment", "activations", "gain", "init_distributions", "init_training", "optimizers", "symmetry"]

@@ -63,7 +63,8 @@ def activations(
     """
     at_least(1, layers=layers, units=units)
     at_least(2, rows=rows)
-    read = {pair: _read(pair) for pair in _some(pairs)}
+    words.some(pairs=pairs)
+    read = {pair: _read(pair) for pair in pairs}
     passed = {pair: _pass(*parts, layers, units, rows, seed) for pair, parts in read.items()}
     table = [row for pair, each in passed.items() for row in _rows(pair, each)]
     sentence = f"Over {layers} layers {'; '.join(_said(pair, table) for pair in pairs)}."
@@ -78,12 +79,6 @@ def activations(
         both[1, 0].set_ylabel("gradients by layer")
 
     return Told(table, sentence, draw, (max(4.0, 2.0 * len(pairs)), 1.2 + 0.56 * 2 * max(layers, 3)))
-
-
-def _some(pairs: tuple[str, ...]) -> tuple[str, ...]:
-    if not pairs:
-        raise InputError("pairs must name at least one activation and initializer, such as 'relu:he_normal', got ()")
-    return pairs
 
 
 def _read(pair: str) -> tuple[nn.Layer, nn.initializers.Initializer]:

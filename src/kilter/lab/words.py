@@ -1,6 +1,7 @@
 """Words for parts in the settings of experiments: those of the estimators, and some that take a number, ``"normal(0.01)"``."""
 
 import re
+from typing import Any
 
 from kilter import data, nn, optim
 from kilter.core.errors import InputError
@@ -23,6 +24,17 @@ _OPTIMIZERS = {
     "adam": lambda lr: optim.Adam(lr),
 }
 _DATASETS = ("digits", "iris", "wine", "breast_cancer")
+
+
+def some(**given: tuple[Any, ...]) -> None:
+    """Refuse settings that name nothing.
+
+    Raises:
+        InputError: names the setting.
+    """
+    for name, values in given.items():
+        if not values:
+            raise InputError(f"{name} must hold at least one, got ()")
 
 
 def activation(word: str) -> nn.Layer:

@@ -1,0 +1,106 @@
+"""How the spread of the first weights decides on the training of a deep network."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kilter import nn, optim
+from kilter.lab import words
+from kilter.lab.checks import at_least
+from kilter.lab.experiment import Row, Told, experiment
+from kilter.lab.learning import band, courses, seeds_of
+from kilter.losses import SoftmaxCrossEntropy
+from kilter.train.launch import train_fleet
+from kilter.train.recipe import Recipe
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@experiment
+def init_training(
+    *,
+    initializers: tuple[str, ...] = ("normal(0.01)", "glorot_normal", "he_normal"),
+    activation: str = "relu",
+    layers: int = 5,
+    units: int = 100,
+    lr: float = 0.02,
+    epochs: int = 15,
+    seeds: int = 3,
+    data: str = "digits",
+) -> Told:
+    """How fast does a deep network learn, by the standard deviation of its first weights?
+
+    Behind ReLU a dense layer of n inputs multiplies the root mean square of the signal by std sqrt(n / 2), and the gradient
+    about likewise: 0.07 for std 0.01 and 100 units, 0.7 for Xavier, 1 for He. Over five layers that is 2e-6, 0.2 and 1.
+
+    Args:
+        initializers: each gives the standard deviation that it promises; all weights are drawn normal, cut at two of these,
+            so that networks differ in nothing else.
+        activation: of the hidden layers.
+        layers: hidden ones.
+        units: of each.
+        lr: learning rate of SGD with momentum 0.9.
+        epochs: of training.
+        seeds: how many, from 0 on.
+        data: name of a shipped data set.
+
+    Source:
+        He, Zhang, Ren and Sun 2015, Delving Deep into Rectifiers, section 2.2 and figures 2 and 3.
+    """
+    at_least(1, layers=layers, units=units, epochs=epochs)
+    words.some(initializers=initializers)
+    rows = words.dataset(data, seed=0)
+    behind = words.activation(activation)
+    sizes = [*rows.shape, *[units] * layers, rows.classes]
+    recipes = [
+        Recipe(
+            _net(words.initializer(word, behind), behind, sizes),
+            SoftmaxCrossEntropy(),
+            optimizer=optim.SGD(lr, momentum=0.9),
+            epochs=epochs,
+        )
+        for word in initializers
+    ]
+    runs = train_fleet(recipes, rows, seeds=seeds_of(seeds), progress=False)
+    own = {word: runs[place * seeds : (place + 1) * seeds] for place, word in enumerate(initializers)}
+    losses = {word: courses(each, "loss", epochs) for word, each in own.items()}
+    scores = {word: courses(each, "val_accuracy", epochs) for word, each in own.items()}
+    table: list[Row] = [
+        {
+            "initializer": word,
+            "epoch": epoch + 1,
+            "loss": float(losses[word][:, epoch].mean()),
+            "val_accuracy": float(scores[word][:, epoch].mean()),
+        }
+        for word in initializers
+        for epoch in range(epochs)
+    ]
+    ends = "; ".join(f"{word} {losses[word][:, -1].mean():.2g} and {scores[word][:, -1].mean():.1%}" for word in losses)
+    chance = np.log(rows.classes)
+    sentence = (
+        f"After {epochs} epochs the training loss (at chance {chance:.2f}) and the accuracy on held-out rows are: {ends}."
+    )
+
+    def draw(figure: "Figure") -> None:
+        left, right = figure.subplots(1, 2)
+        for place, word in enumerate(initializers):
+            band(left, losses[word], color=f"C{place}", label=word)
+            band(right, scores[word], color=f"C{place}", label=word)
+        left.axhline(chance, color="0.6", linestyle=":", linewidth=1.2)
+        left.set(xlabel=f"epoch; bands: {seeds} seeds", ylabel="training loss; dotted: at chance", yscale="log")
+        right.set(xlabel=f"epoch; bands: {seeds} seeds", ylabel="accuracy on held-out rows", ylim=(0, 1.02))
+        right.legend(frameon=False, loc="center right")
+
+    return Told(table, sentence, draw)
+
+
+def _net(initializer: nn.initializers.Initializer, behind: nn.Layer, sizes: list[int]) -> nn.Chain:
+    """Dense layers of these sizes, the first that of the input."""
+    shapes = zip(sizes, sizes[1:], strict=False)
+    stds = [float(initializer.std(shape)) for shape in shapes]
+    dense = [
+        nn.Dense(width, initializer=nn.initializers.TruncatedNormal(std))
+        for width, std in zip(sizes[1:], stds, strict=True)
+    ]
+    return nn.Chain(*(layer for each in dense[:-1] for layer in (each, behind)), dense[-1])

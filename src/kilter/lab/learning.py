@@ -1,0 +1,42 @@
+"""Courses of trainings over seeds, as arrays and as lines."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from kilter.core.errors import InputError
+from kilter.train.run import Run
+
+Array = np.ndarray[Any, Any]
+
+
+def seeds_of(count: int) -> range:
+    """Seeds 0 to count - 1.
+
+    Raises:
+        InputError: there would be none.
+    """
+    if count < 1:
+        raise InputError(f"seeds must be at least 1, got {count!r}")
+    return range(count)
+
+
+def courses(runs: Sequence[Run], name: str, epochs: int) -> Array:
+    """One number of the history by run and epoch, ``(runs, epochs)``; NaN after the end of a run and where it was no number."""
+    found = np.full((len(runs), epochs), np.nan)
+    for row, run in zip(found, runs, strict=True):
+        seen = np.asarray(run.history[name], float)
+        row[: len(seen)] = np.where(np.isfinite(seen), seen, np.nan)
+    return found
+
+
+def band(axes: Any, values: Array, **look: Any) -> None:
+    """Draw the mean over runs ``(runs, epochs)`` as a line from epoch 1 on, and all that is between the least and the most.
+
+    The line ends with the first run that does.
+    """
+    epochs = np.arange(1, values.shape[1] + 1)
+    axes.plot(epochs, values.mean(0), **{"linewidth": 1.8, **look})
+    if len(values) > 1:
+        axes.fill_between(epochs, values.min(0), values.max(0), color=look["color"], alpha=0.15, linewidth=0)
