@@ -6,7 +6,13 @@ import kilter as kl
 from kilter.core.errors import InputError
 
 SETTINGS = {
-    "pairs": ("sigmoid:normal(1)", "sigmoid:normal(0.01)", "sigmoid:glorot_normal", "relu:normal(0.01)", "relu:he_normal"),
+    "pairs": (
+        "sigmoid:normal(1)",
+        "sigmoid:normal(0.01)",
+        "sigmoid:glorot_normal",
+        "relu:normal(0.01)",
+        "relu:he_normal",
+    ),
     "rows": 300,
 }
 

@@ -5,10 +5,21 @@ from kilter.lab.experiment import Experiment
 from kilter.lab.gain import gain
 from kilter.lab.init_distributions import init_distributions
 from kilter.lab.init_training import init_training
+from kilter.lab.learning_rate import learning_rate
 from kilter.lab.optimizers import optimizers
 from kilter.lab.symmetry import symmetry
 
-_EXPERIMENTS = (init_distributions, gain, activations, symmetry, init_training, optimizers)
+_EXPERIMENTS = (init_distributions, gain, activations, symmetry, init_training, optimizers, learning_rate)
 ALL = {each.__name__: each for each in _EXPERIMENTS}
 
-__all__ = ["ALL", "Experiment", "activations", "gain", "init_distributions", "init_training", "optimizers", "symmetry"]
+__all__ = [
+    "ALL",
+    "Experiment",
+    "activations",
+    "gain",
+    "init_distributions",
+    "init_training",
+    "learning_rate",
+    "optimizers",
+    "symmetry",
+]

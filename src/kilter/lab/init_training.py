@@ -8,7 +8,7 @@ from kilter import nn, optim
 from kilter.lab import words
 from kilter.lab.checks import at_least
 from kilter.lab.experiment import Row, Told, experiment
-from kilter.lab.learning import band, courses, seeds_of
+from kilter.lab.learning import band, courses, epoch_axis, seeds_of
 from kilter.losses import SoftmaxCrossEntropy
 from kilter.train.launch import train_fleet
 from kilter.train.recipe import Recipe
@@ -78,9 +78,7 @@ def init_training(
     ]
     ends = "; ".join(f"{word} {losses[word][:, -1].mean():.2g} and {scores[word][:, -1].mean():.1%}" for word in losses)
     chance = np.log(rows.classes)
-    sentence = (
-        f"After {epochs} epochs the training loss (at chance {chance:.2f}) and the accuracy on held-out rows are: {ends}."
-    )
+    sentence = f"After {epochs} epochs the training loss (at chance {chance:.2f}) and the accuracy on held-out rows are: {ends}."
 
     def draw(figure: "Figure") -> None:
         left, right = figure.subplots(1, 2)
@@ -88,8 +86,8 @@ def init_training(
             band(left, losses[word], color=f"C{place}", label=word)
             band(right, scores[word], color=f"C{place}", label=word)
         left.axhline(chance, color="0.6", linestyle=":", linewidth=1.2)
-        left.set(xlabel=f"epoch; bands: {seeds} seeds", ylabel="training loss; dotted: at chance", yscale="log")
-        right.set(xlabel=f"epoch; bands: {seeds} seeds", ylabel="accuracy on held-out rows", ylim=(0, 1.02))
+        left.set(xlabel=epoch_axis(seeds), ylabel="training loss; dotted: at chance", yscale="log")
+        right.set(xlabel=epoch_axis(seeds), ylabel="accuracy on held-out rows", ylim=(0, 1.02))
         right.legend(frameon=False, loc="center right")
 
     return Told(table, sentence, draw)

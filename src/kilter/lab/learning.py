@@ -22,6 +22,11 @@ def seeds_of(count: int) -> range:
     return range(count)
 
 
+def epoch_axis(seeds: int) -> str:
+    """What stands at an axis of epochs below a `band`."""
+    return f"epoch; bands: {seeds} seeds" if seeds > 1 else "epoch"
+
+
 def courses(runs: Sequence[Run], name: str, epochs: int) -> Array:
     """One number of the history by run and epoch, ``(runs, epochs)``; NaN after the end of a run and where it was no number."""
     found = np.full((len(runs), epochs), np.nan)
