@@ -46,9 +46,9 @@ def activations(
     """What do signals and gradients look like in a deep network before training, by activation and initializer?
 
     Weights that are too large drive a sigmoid to its ends, where its slope is nearly zero; weights that are too small make
-    all rows look the same and shrink the gradient at every layer. Variance 2 / (fan_in + fan_out) keeps signals and gradients
-    where the activation is nearly linear with slope 1 (Xavier), 2 / fan_in behind ReLU, which takes half of the second
-    moment (He).
+    all rows look the same and shrink the gradient at every layer. Variance 2 / (fan_in + fan_out) keeps signals and
+    gradients where the activation is nearly linear with slope 1 (Xavier), 2 / fan_in behind ReLU, which takes half of the
+    second moment (He).
 
     Args:
         pairs: words for an activation and an initializer with a colon between.

@@ -42,7 +42,8 @@ def init_distributions(
     Args:
         draws: weights in a histogram.
         inputs: n, the number of inputs of a sum.
-        sums: weighted sums of each length, each with weights and inputs of its own; a longer sum goes on with a shorter one.
+        sums: weighted sums of each length, each with weights and inputs of its own; a longer sum goes on with a
+            shorter one.
         seed: of weights and inputs.
 
     Source:

@@ -1,5 +1,6 @@
 """How the spread of the first weights decides on the training of a deep network."""
 
+import itertools
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -95,7 +96,7 @@ def init_training(
 
 def _net(initializer: nn.initializers.Initializer, behind: nn.Layer, sizes: list[int]) -> nn.Chain:
     """Dense layers of these sizes, the first that of the input."""
-    shapes = zip(sizes, sizes[1:], strict=False)
+    shapes = itertools.pairwise(sizes)
     stds = [float(initializer.std(shape)) for shape in shapes]
     dense = [
         nn.Dense(width, initializer=nn.initializers.TruncatedNormal(std))

@@ -68,7 +68,7 @@ def paths(optimizers: list[Optimizer], steps: int) -> Array:
 
 
 def gaps(paths: Array) -> Array:
-    """How far above the least value every place of ``(..., landscapes, steps + 1, 2)`` is; infinite where it is no number."""
+    """How far places ``(..., landscapes, steps + 1, 2)`` are above the least value; infinite where that is no number."""
     with np.errstate(all="ignore"):
         every = np.asarray(heights(np.moveaxis(paths, -1, 0)))
     own = np.stack([every[which, ..., which, :] for which in range(len(LANDSCAPES))], -2)

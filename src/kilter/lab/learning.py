@@ -28,7 +28,7 @@ def epoch_axis(seeds: int) -> str:
 
 
 def courses(runs: Sequence[Run], name: str, epochs: int) -> Array:
-    """One number of the history by run and epoch, ``(runs, epochs)``; NaN after the end of a run and where it was no number."""
+    """A number of the history, ``(runs, epochs)``; NaN after the end of a run and where it was not finite."""
     found = np.full((len(runs), epochs), np.nan)
     for row, run in zip(found, runs, strict=True):
         seen = np.asarray(run.history[name], float)

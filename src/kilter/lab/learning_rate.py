@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, Any]
 _SCHEDULES = {
     "constant": lambda lr: lr,
-    "cosine": lambda lr: optim.Cosine(lr),
-    "step": lambda lr: optim.MultiStep(lr),
+    "cosine": optim.Cosine,
+    "step": optim.MultiStep,
     "warm-up, cosine": lambda lr: optim.Warmup(optim.Cosine(lr), 0.2),
 }
 

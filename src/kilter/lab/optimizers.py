@@ -38,14 +38,14 @@ def optimizers(
 ) -> Told:
     """Which way do optimizers go, and how fast do they learn, each with its best learning rate?
 
-    In a narrow valley the largest curvature limits the rate of SGD, which crosses the valley at every step. Momentum averages
-    these crossings away; AdaGrad, RMSProp and Adam divide each direction by the size of its own gradients.
+    In a narrow valley the largest curvature limits the rate of SGD, which crosses the valley at every step. Momentum
+    averages these crossings away; AdaGrad, RMSProp and Adam divide each direction by the size of its own gradients.
 
     Args:
         optimizers: by name; momentum is 0.9.
-        rates: that are tried on the data; the one with the lowest mean training loss of the last epoch is shown. On surfaces
-            46 rates from 1e-4 to 3.2 are tried; of those with which it never is above its start, the one with the lowest mean
-            logarithm of the height is shown.
+        rates: that are tried on the data; the one with the lowest mean training loss of the last epoch is shown. On
+            surfaces 46 rates from 1e-4 to 3.2 are tried; of those with which it never is above its start, the one with the
+            lowest mean logarithm of the height is shown.
         steps: over surfaces.
         units: of the two hidden layers of the network.
         epochs: of training.

@@ -1,4 +1,4 @@
-"""Words for parts in the settings of experiments: those of the estimators, and some that take a number, ``"normal(0.01)"``."""
+"""Words for parts in settings of experiments: those of the estimators, and some that take a number: ``"normal(0.01)"``."""
 
 import re
 from typing import Any
@@ -16,12 +16,12 @@ _NUMBERED = {
     "constant": nn.initializers.Constant,
 }
 _OPTIMIZERS = {
-    "sgd": lambda lr: optim.SGD(lr),
+    "sgd": optim.SGD,
     "momentum": lambda lr: optim.SGD(lr, momentum=0.9),
     "nesterov": lambda lr: optim.SGD(lr, momentum=0.9, nesterov=True),
-    "adagrad": lambda lr: optim.AdaGrad(lr),
-    "rmsprop": lambda lr: optim.RMSProp(lr),
-    "adam": lambda lr: optim.Adam(lr),
+    "adagrad": optim.AdaGrad,
+    "rmsprop": optim.RMSProp,
+    "adam": optim.Adam,
 }
 _DATASETS = ("digits", "iris", "wine", "breast_cancer")
 
