@@ -79,7 +79,9 @@ def init_training(
     ]
     ends = "; ".join(f"{word} {losses[word][:, -1].mean():.2g} and {scores[word][:, -1].mean():.1%}" for word in losses)
     chance = np.log(rows.classes)
-    sentence = f"After {epochs} epochs the training loss (at chance {chance:.2f}) and the accuracy on held-out rows are: {ends}."
+    sentence = (
+        f"After {epochs} epochs training loss (at chance {chance:.2f}) and accuracy on held-out rows are: {ends}."
+    )
 
     def draw(figure: "Figure") -> None:
         left, right = figure.subplots(1, 2)

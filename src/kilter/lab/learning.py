@@ -36,6 +36,15 @@ def courses(runs: Sequence[Run], name: str, epochs: int) -> Array:
     return found
 
 
+def best_rate(losses: Array) -> int:
+    """Place of the rate with the lowest mean loss of the last epoch, of losses ``(rates, seeds, epochs)``.
+
+    A rate with which one run diverged comes last.
+    """
+    ends = losses[:, :, -1].mean(1)
+    return int(np.where(np.isfinite(ends), ends, np.inf).argmin())
+
+
 def band(axes: Any, values: Array, **look: Any) -> None:
     """Draw the mean over runs ``(runs, epochs)`` as a line from epoch 1 on, and all that is between the least and the most.
 

@@ -37,9 +37,9 @@ def learning_rate(
 ) -> Told:
     """What becomes of the loss with learning rates that are too low, good, high and too high, and with schedules?
 
-    Steps that are too small do not arrive; steps too long for the curvature of the loss grow from one to the next. In between
-    the noise of batches keeps a constant rate at a distance from the minimum that grows with the rate, and a schedule that
-    falls takes the distance away. A warm-up begins with small steps, while the gradients are largest.
+    Steps that are too small do not arrive; steps too long for the curvature of the loss grow from one to the next. In
+    between the noise of batches keeps a constant rate at a distance from the minimum that grows with the rate, and a
+    schedule that falls takes the distance away. A warm-up begins with small steps, while the gradients are largest.
 
     Args:
         rates: of SGD with momentum 0.9, constant.

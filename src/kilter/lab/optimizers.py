@@ -10,7 +10,7 @@ from kilter.lab import words
 from kilter.lab.checks import at_least
 from kilter.lab.experiment import Row, Told, experiment
 from kilter.lab.landscapes import LANDSCAPES, gaps, heights, paths
-from kilter.lab.learning import band, courses, epoch_axis, seeds_of
+from kilter.lab.learning import band, best_rate, courses, epoch_axis, seeds_of
 from kilter.losses import SoftmaxCrossEntropy
 from kilter.train.launch import train_fleet
 from kilter.train.recipe import Recipe
@@ -62,7 +62,7 @@ def optimizers(
     rows = words.dataset(data, seed=0)
     losses = _losses(optimizers, rates, rows, units, epochs, seeds)
     ways = {word: _best(paths(each, steps)) for word, each in tried.items()}
-    best = {word: int(np.nanargmin(_ends(each))) for word, each in losses.items()}
+    best = {word: best_rate(each) for word, each in losses.items()}
     shown = {word: losses[word][place] for word, place in best.items()}
     table = [row for word, way in ways.items() for row in _surfaces(word, *way)]
     table += [_learned(word, shown[word], rates[place]) for word, place in best.items()]
@@ -100,12 +100,6 @@ def _losses(
     runs = train_fleet(recipes, rows, seeds=seeds_of(seeds), progress=False)
     every = courses(runs, "loss", epochs).reshape(len(optimizers), len(rates), seeds, epochs)
     return dict(zip(optimizers, every, strict=True))
-
-
-def _ends(losses: Array) -> Array:
-    """Mean loss over seeds in the last epoch by rate; infinite where a run diverged."""
-    ends = losses[:, :, -1].mean(1)
-    return np.where(np.isfinite(ends), ends, np.inf)
 
 
 def _best(paths: Array) -> tuple[Array, Array]:

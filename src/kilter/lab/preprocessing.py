@@ -14,7 +14,7 @@ from kilter.data.whitening import PCAWhitening, ZCAWhitening
 from kilter.lab import words
 from kilter.lab.checks import at_least
 from kilter.lab.experiment import Row, Told, experiment
-from kilter.lab.learning import band, courses, epoch_axis, seeds_of
+from kilter.lab.learning import band, best_rate, courses, epoch_axis, seeds_of
 from kilter.losses import SoftmaxCrossEntropy
 from kilter.train.launch import train_fleet
 from kilter.train.recipe import Recipe
@@ -68,21 +68,22 @@ def preprocessing(
     rows = words.dataset(data, seed=0)
     made = {name: _prepared(kind, rows) for name, kind in _KINDS.items()}
     losses = {name: _losses(each, rates, units, epochs, seeds) for name, each in made.items()}
-    best = {name: int(_ends(each).argmin()) for name, each in losses.items()}
+    best = {name: best_rate(each) for name, each in losses.items()}
     shown = {name: losses[name][place] for name, place in best.items()}
     table = [_row(name, made[name].train.x, rates[best[name]], shown[name]) for name in _KINDS]
     reached = ", ".join(f"{row['features']} {row['loss']:.2g} (rate {row['rate']:g})" for row in table)
     sentence = f"With the best of {len(rates)} rates, the training loss on {data} after {epochs} epochs is: {reached}."
 
     def draw(figure: "Figure") -> None:
-        upper, lower = figure.subfigures(2, 1, height_ratios=[5, 6])
+        upper, lower = figure.subfigures(2, 1, squeeze=False, height_ratios=[5, 6])[:, 0]
         _scatter(upper, rows.train.x, rows.train.y)
-        left, right = lower.subfigures(1, 2, width_ratios=[5, 4])
+        left, right = lower.subfigures(1, 2, squeeze=False, width_ratios=[5, 4])[0]
         axes = left.subplots()
         for place, (name, each) in enumerate(shown.items()):
             band(axes, each, color=f"C{place}", label=f"{name}, rate {rates[best[name]]:g}")
         axes.set(xlabel=epoch_axis(seeds), ylabel="training loss", yscale="log", title=f"learning {data}")
-        axes.legend(frameon=False, fontsize=9, loc="center right")
+        axes.set_ylim(top=axes.get_ylim()[1] * 10)  # room for the legend
+        axes.legend(frameon=False, fontsize=9, loc="upper right")
         _mean_image(right)
 
     return Told(table, sentence, draw, (12.0, 6.2))
@@ -104,12 +105,6 @@ def _losses(rows: Dataset, rates: tuple[float, ...], units: int, epochs: int, se
     recipes = [Recipe(net, SoftmaxCrossEntropy(), optimizer=optim.SGD(lr, momentum=0.9), epochs=epochs) for lr in rates]
     runs = train_fleet(recipes, rows, seeds=seeds_of(seeds), progress=False)
     return courses(runs, "loss", epochs).reshape(len(rates), seeds, epochs)
-
-
-def _ends(losses: Array) -> Array:
-    """Mean loss of the last epoch by rate; infinite where a run diverged."""
-    ends = losses[:, :, -1].mean(1)
-    return np.where(np.isfinite(ends), ends, np.inf)
 
 
 def _row(name: str, x: Array, rate: float, losses: Array) -> Row:

@@ -64,7 +64,7 @@ def symmetry(
     sentence = f"After {epochs[-1]} epochs, of {units} hidden units: {'; '.join(map(_said, last))}."
 
     def draw(figure: "Figure") -> None:
-        left, right = figure.subfigures(1, 2, width_ratios=[3, 2])
+        left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=[3, 2])[0]
         _lines(left, table, list(starts))
         _images(right, kernels, epochs[-1])
 
