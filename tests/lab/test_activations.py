@@ -61,6 +61,12 @@ def test_it_can_be_repeated_and_drawn(made):
     assert len(made.figure().axes) == 10
 
 
+def test_dead_networks_are_drawn_too():
+    made = kl.lab.activations(pairs=("relu:zeros", "identity:normal(1e10)"), layers=2, units=3, rows=10)
+    assert (layers(made, "relu:zeros").zero == 1).all()
+    assert len(made.figure().axes) == 4
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [

@@ -111,7 +111,9 @@ def _pass(
         return seen, pull(back)[0]
 
     signals, gradients = jax.device_get(run(x, back))
-    return Passed(layer, list(signals), list(gradients))
+    return Passed(
+        layer, list(np.asarray(signals, float)), list(np.asarray(gradients, float))
+    )  # squares of float32 overflow
 
 
 def _rows(pair: str, passed: Passed) -> list[Row]:
@@ -143,7 +145,8 @@ def _said(pair: str, table: list[Row]) -> str:
 def _signals(axes: Any, passed: Passed, every: list[Passed]) -> None:
     """Activations of a network, on one scale with those of the same activation."""
     alike = np.concatenate([np.ravel(y) for each in every if each.layer == passed.layer for y in each.signals])
-    low, high = np.quantile(alike, (0.002, 0.998))
+    alike = alike[np.isfinite(alike)]
+    low, high = np.quantile(alike, (0.002, 0.998)) if len(alike) else (0.0, 0.0)
     margin = 0.03 * (high - low) or 1.0
     told = [f"std {y.std():.2g}" for y in passed.signals]
     ridges(axes, passed.signals, np.linspace(low - margin, high + margin, 61), told)
@@ -153,12 +156,12 @@ def _signals(axes: Any, passed: Passed, every: list[Passed]) -> None:
 def _gradients(axes: Any, passed: Passed, every: list[Passed]) -> None:
     """Sizes of gradients of a network, on one scale with all others."""
     sizes = [[_log(g) for g in each.gradients] for each in every]
-    low = min(float(np.quantile(g, 0.05)) for each in sizes for g in each if len(g))
+    low = min((float(np.quantile(g, 0.05)) for each in sizes for g in each if len(g)), default=0.0)
     own = [_log(g) for g in passed.gradients]
     ridges(axes, own, np.linspace(low, 1.0, 61), [f"rms {rms(g):.1g}" for g in passed.gradients])
     axes.set_xlabel("log10 |gradient|")
 
 
 def _log(values: Array) -> Array:
-    """Powers of ten of the sizes of all that is not zero."""
-    return np.log10(np.abs(values[values != 0]))
+    """Powers of ten of the sizes of all that is finite and not zero."""
+    return np.log10(np.abs(values[np.isfinite(values) & (values != 0)]))

@@ -6,7 +6,6 @@ from typing import Any
 from kilter import data, nn, optim
 from kilter.core.errors import InputError
 from kilter.data.dataset import Dataset
-from kilter.estimators import words
 from kilter.optim.optimizer import Optimizer
 
 _NUMBERED = {
@@ -43,6 +42,8 @@ def activation(word: str) -> nn.Layer:
     >>> activation("leaky_relu")
     nn.LeakyReLU()
     """
+    from kilter.estimators import words  # scikit-learn takes a second to import
+
     return words.activation(word)
 
 
@@ -52,11 +53,13 @@ def initializer(word: str, behind: nn.Layer) -> nn.initializers.Initializer:
     >>> initializer("normal(0.5)", nn.ReLU()), initializer("he_normal", nn.ReLU())
     (nn.initializers.Normal(0.5), nn.initializers.HeNormal())
     """
+    from kilter.estimators import words  # scikit-learn takes a second to import
+
     found = re.fullmatch(r"(\w+)\((.*)\)", word)
     if found is None:
         return words.initializer(word) or nn.initializers.Matched(behind)
     name, number = found.groups()
-    if name not in _NUMBERED or not re.fullmatch(r"[-+]?[\d.]+(e[-+]?\d+)?", number):
+    if name not in _NUMBERED or not re.fullmatch(r"[-+]?\d*\.?\d+(e[-+]?\d+)?", number):
         raise InputError(
             f"initializer {word!r}: with a number in brackets it must be one of {', '.join(_NUMBERED)}, "
             "as in 'normal(0.01)'"
