@@ -139,7 +139,7 @@ def _said(pair: str, table: list[Row]) -> str:
     kept = first["gradient_rms"] / last["gradient_rms"] if last["gradient_rms"] else float("nan")
     bounded = np.isfinite(getattr(words.activation(pair.partition(":")[0]), "bounds", np.inf)).all()
     ends = f" ({last['at_ends']:.0%} within {_NEAR:g} of its ends)" if bounded else ""
-    return f"{pair} ends with std {last['std']:.2g}{ends} and passes {kept:.1g} of the gradient back"
+    return f"{pair} ends with std {last['std']:.2g}{ends} and passes {kept:.2g} of the gradient back"
 
 
 def _signals(axes: Any, passed: Passed, every: list[Passed]) -> None:
@@ -156,9 +156,10 @@ def _signals(axes: Any, passed: Passed, every: list[Passed]) -> None:
 def _gradients(axes: Any, passed: Passed, every: list[Passed]) -> None:
     """Sizes of gradients of a network, on one scale with all others."""
     sizes = [[_log(g) for g in each.gradients] for each in every]
-    low = min((float(np.quantile(g, 0.05)) for each in sizes for g in each if len(g)), default=0.0)
+    ends = [np.quantile(g, (0.05, 0.999)) for each in sizes for g in each if len(g)] or [np.array([-1.0, 1.0])]
+    low, high = np.min(ends), np.max(ends)
     own = [_log(g) for g in passed.gradients]
-    ridges(axes, own, np.linspace(low, 1.0, 61), [f"rms {rms(g):.1g}" for g in passed.gradients])
+    ridges(axes, own, np.linspace(low, high + 0.2, 61), [f"rms {rms(g):.2g}" for g in passed.gradients])
     axes.set_xlabel("log10 |gradient|")
 
 
