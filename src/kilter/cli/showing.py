@@ -1,4 +1,4 @@
-"""Commands that show what is there: the report."""
+"""Commands that show what is there: the report and the board."""
 
 from pathlib import Path
 from typing import Annotated
@@ -33,6 +33,18 @@ def report(
     data = None if table is None or target is None else data_of(table, target, validation, test, seed)
     path = kl.report(found, data).save(folder / "report.html" if out_file is None else out_file)
     out.print(f"Open [bold]{path.resolve()}[/bold]")
+
+
+@app.command(epilog="Example:  [bold]kilter board runs[/bold]")
+def board(
+    folder: Annotated[Path, typer.Argument(help="Folder of runs.")] = Path("runs"),
+    port: Annotated[int, typer.Option(help="Port to listen at; 0 for any that is free.")] = 8765,
+    host: Annotated[str, typer.Option(help="Address to listen at; beware of others than this machine.")] = "127.0.0.1",
+) -> None:
+    """Show what goes on in a folder, live, on a page of this machine: trainings, cures and searches; Ctrl-C ends it."""
+    from kilter.report.board.server import serve  # takes long to import
+
+    serve(folder, host, port, lambda url: out.print(f"The board of [bold]{folder}[/bold] is at [bold]{url}[/bold]"))
 
 
 def _found(folder: Path) -> kl.Run | list[kl.Run]:
