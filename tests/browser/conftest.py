@@ -51,13 +51,15 @@ class Watched:
 
 @pytest.fixture
 def opened(browser):
-    """Open an address: ``opened(url, width=1100, dark=False)``."""
+    """Open an address: ``opened(url, width=1100, dark=False, strict=False)``; a strict page keeps to its own policy."""
     contexts = []
 
-    def open_(url, width=1100, dark=False):
-        # Scripts of a test may run, so that axe-core can be put in.
+    def open_(url, width=1100, dark=False, strict=False):
+        # Elsewhere scripts of a test may run, so that axe-core can be put in.
         scheme = "dark" if dark else "light"
-        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True)
+        context = browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=not strict
+        )
         contexts.append(context)
         watched = Watched(context.new_page())
         watched.page.goto(url)

@@ -82,7 +82,10 @@ class Index:
                 entry.summary = replace(told, report=self.report(id) is not None)
             return entry.summary
 
-    def __contains__(self, id: object) -> bool:
+    def knows(self, id: str) -> bool:
+        """Whether there is such a run; one that is not known yet is looked for."""
+        if id not in self._entries:
+            self.look(everything=True)
         return id in self._entries
 
     def log(self, id: str) -> Log | None:

@@ -63,6 +63,7 @@ def serve(folder: Path, host: str = "127.0.0.1", port: int = 8765, ready: Any = 
     try:
         listener.bind((host, port))
     except (OSError, OverflowError) as error:
+        listener.close()
         raise InputError(f"board: cannot listen at {host}, port {port}: {error}; name another with --port") from error
     if ready is not None:
         ready(f"http://{host}:{listener.getsockname()[1]}/")
@@ -120,7 +121,7 @@ class _Pages:
     def runs(self, request: Request) -> Response:
         """A page of the list: those that match ``q``, by ``sort``, from ``offset`` on."""
         asked = request.query_params
-        self.index.look()
+        self.index.look(everything=True)
         found = self.index.runs(asked.get("q", ""), asked.get("sort", "changed"))
         first = _whole(asked.get("offset", "0"))
         shown = [asdict(self.index.summary(each.id)) for each in found[first : first + _PAGE]]
@@ -130,7 +131,7 @@ class _Pages:
     def run(self, request: Request) -> Response:
         """One run: its head, its members, its trials, and what was said of it."""
         id = request.query_params.get("id", "")
-        if id not in self.index:
+        if not self.index.knows(id):
             return _missing()
         log, told = self.index.log(id), _finite(asdict(self.index.summary(id)))
         if log is None:
@@ -148,7 +149,7 @@ class _Pages:
         """One line of several runs, thinned so that peaks stay."""
         name, found = request.query_params.get("line", "loss"), []
         for id in request.query_params.getlist("id"):
-            log = self.index.log(id) if id in self.index else None
+            log = self.index.log(id) if self.index.knows(id) else None
             for member in sorted(log.lines.get(name, {})) if log is not None else ():
                 if log is not None and len(found) < _LINES:
                     found.append({"id": id, "member": member, "points": _points(log.line(name, member))})
@@ -174,7 +175,7 @@ class _Pages:
     def report(self, request: Request) -> Response:
         """The page of a run."""
         id = request.query_params.get("id", "")
-        page = self.index.report(id) if id in self.index else None
+        page = self.index.report(id) if self.index.knows(id) else None
         return _missing() if page is None else _answer(page.read_bytes(), "text/html", _REPORT)
 
 
