@@ -168,6 +168,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--quick", action="store_true", help="a smoke test of every row")
     parser.add_argument("--rounds", type=int, default=7, help="rounds of each row")
     options = parser.parse_args(arguments)
+    warnings.simplefilter("ignore", kl.FindingWarning)
     warnings.filterwarnings("ignore", "Full backward hook is firing")  # on the rows themselves, which is meant
     for case in cases(options.quick):
         measure(case, 1 if options.quick else options.rounds)
