@@ -1,0 +1,122 @@
+"""What weight decay does to the fit, to new examples and to the weights."""
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kilter import losses, nn, optim
+from kilter.core.errors import InputError
+from kilter.lab.checks import at_least
+from kilter.lab.curves import curves
+from kilter.lab.experiment import Row, Told, experiment
+from kilter.lab.shades import shades
+from kilter.lab.sources import dataset
+from kilter.train.launch import train_fleet
+from kilter.train.recipe import Recipe
+from kilter.train.run import Run
+from kilter.vitals.watch import Watch
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Array = np.ndarray[Any, Any]
+
+
+@experiment
+def regularization(
+    *,
+    strengths: tuple[float, ...] = (1e-4, 1e-3, 3e-3, 0.01, 0.02, 0.04, 0.08, 0.16),
+    rows: int = 300,
+    wrong: float = 0.2,
+    units: int = 128,
+    epochs: int = 60,
+    lr: float = 0.05,
+    seeds: int = 3,
+) -> Told:
+    """How strong should weight decay be?
+
+    The penalty strength / 2 |w|^2 pulls every weight towards zero by lr strength w a step, so that only those stay large
+    that the examples keep asking for. Too weak, the net learns what is particular to its examples; too strong, it cannot
+    learn what they have in common.
+
+    Args:
+        strengths: of the penalty on all kernels.
+        rows: digits to train on.
+        wrong: share of them with a wrong class, which a net can only learn by heart.
+        units: of each of two hidden layers, with ReLU.
+        epochs: of each training.
+        lr: learning rate of SGD with momentum 0.9.
+        seeds: trainings of each strength.
+
+    Source: Krogh and Hertz 1992, A simple weight decay can improve generalization.
+    """
+    at_least(1, rows=rows, units=units, epochs=epochs, seeds=seeds)
+    at_least(0, strengths=strengths, lr=lr)
+    if 0 in strengths:
+        raise InputError(f"strengths must be above 0, as they are drawn on a logarithmic scale, got {strengths!r}")
+    data = dataset("digits", 0, rows, held=600, wrong=wrong)
+    net = nn.Chain(*[layer for _ in range(2) for layer in (nn.Dense(units), nn.ReLU())], nn.Dense(10))
+    recipe = Recipe(
+        net,
+        losses.SoftmaxCrossEntropy(),
+        optimizer=optim.SGD(lr, momentum=0.9),
+        batch_size=50,
+        epochs=epochs,
+        penalty=losses.L2(1.0),
+    )
+    recipes = [recipe.put("penalty.strength", strength) for strength in strengths]
+    watch = Watch(what="run", every=max(1, epochs // 20))
+    runs = train_fleet(recipes, data, seeds=range(seeds), watch=watch, progress=False)
+    seen = {
+        name: curves(runs, name, epochs).reshape(len(strengths), seeds, epochs).mean(1)
+        for name in ("loss", "val_loss", "val_accuracy")
+    }
+    norms = [_norms(runs[start : start + seeds]) for start in range(0, len(runs), seeds)]
+    rows_of_table: list[Row] = [
+        {
+            "strength": strength,
+            "train_loss": float(seen["loss"][place, -1]),
+            "loss": float(seen["val_loss"][place, -1]),
+            "accuracy": float(seen["val_accuracy"][place, -1]),
+            "norm": float(norms[place][1][-1]),
+        }
+        for place, strength in enumerate(strengths)
+    ]
+    return Told(rows_of_table, _said(rows_of_table), partial(_draw, rows_of_table, seen, norms), (11, 7))
+
+
+def _norms(runs: list[Run]) -> tuple[Array, Array]:
+    """Epochs, and the norm of all kernels there by the penalty strength / 2 |w|^2, mean over the seeds."""
+    strength = runs[0].recipe.at("penalty.strength")
+    traces = [run.vitals for run in runs if run.vitals is not None]
+    return traces[0].epochs, np.mean([np.sqrt(2 * trace.whole.penalty / strength) for trace in traces], 0)
+
+
+def _said(rows: list[Row]) -> str:
+    best = max(rows, key=lambda row: np.nan_to_num(row["accuracy"]))
+    weakest = min(rows, key=lambda row: row["strength"])
+    return (
+        f"Held-out accuracy is highest, {best['accuracy']:.3f}, at a strength of {best['strength']:g}, against "
+        f"{weakest['accuracy']:.3f} at {weakest['strength']:g}; the training loss is {best['train_loss']:.2g} against "
+        f"{weakest['train_loss']:.2g}, the norm of the weights {best['norm']:.3g} against {weakest['norm']:.3g}."
+    )
+
+
+def _draw(rows: list[Row], seen: dict[str, Array], norms: list[tuple[Array, Array]], figure: "Figure") -> None:
+    (learned, weights), (losses_, accuracy) = figure.subplots(2, 2)
+    strengths = [row["strength"] for row in rows]
+    epochs = np.arange(1, seen["loss"].shape[-1] + 1)
+    for place, color in enumerate(shades(len(rows))):
+        label = f"{strengths[place]:g}"
+        learned.plot(epochs, seen["val_accuracy"][place], color=color, label=label, linewidth=1.6)
+        weights.plot(*norms[place], color=color, linewidth=1.6)
+    learned.set(xlabel="epoch", ylabel="held-out accuracy")
+    learned.legend(frameon=False, title="strength", fontsize=8, ncols=2, loc="lower right", bbox_to_anchor=(1, 0.12))
+    weights.set(xlabel="epoch", ylabel="norm of all kernels")
+    losses_.plot(strengths, [row["train_loss"] for row in rows], color="C0", marker="o", label="training")
+    losses_.plot(strengths, [row["loss"] for row in rows], color="C1", marker="o", label="held-out")
+    losses_.set(xscale="log", xlabel="strength", ylabel="last loss, nats")
+    losses_.legend(frameon=False)
+    accuracy.plot(strengths, [row["accuracy"] for row in rows], color="C1", marker="o")
+    accuracy.set(xscale="log", xlabel="strength", ylabel="last held-out accuracy")
