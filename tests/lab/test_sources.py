@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from kilter.core.errors import InputError
-from kilter.lab.calibration import calibration_error
 from kilter.lab.sources import dataset
+from kilter.report.calibration import calibration_error
 
 
 def test_parts_have_as_many_rows_as_asked_for():

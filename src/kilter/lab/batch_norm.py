@@ -11,8 +11,8 @@ from kilter import losses, nn, optim
 from kilter.core.errors import InputError
 from kilter.data.dataset import Part
 from kilter.lab.checks import at_least
-from kilter.lab.curves import curves
 from kilter.lab.experiment import Row, Told, experiment
+from kilter.lab.learning import courses
 from kilter.lab.sources import dataset
 from kilter.train.launch import train_fleet
 from kilter.train.recipe import Recipe
@@ -70,7 +70,7 @@ def batch_norm(
         for scale in scales
     ]
     runs = train_fleet(recipes, data, seeds=[seed], progress=False)
-    seen = curves(runs, "val_accuracy", epochs).reshape(2, len(scales), epochs)
+    seen = courses(runs, "val_accuracy", epochs).reshape(2, len(scales), epochs)
     surface = {form: _surface(net, data.train, lr, updates, seed) for form, net in nets.items()}
     rows_of_table: list[Row] = [
         {"network": form, "scale": scale, "accuracy": float(seen[place, index, -1])}

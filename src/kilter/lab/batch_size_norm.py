@@ -8,8 +8,8 @@ import numpy as np
 
 from kilter import losses, nn, optim
 from kilter.lab.checks import at_least
-from kilter.lab.curves import curves
 from kilter.lab.experiment import Row, Told, experiment
+from kilter.lab.learning import courses
 from kilter.lab.sources import dataset
 from kilter.train.launch import train_fleet
 from kilter.train.recipe import Recipe
@@ -64,7 +64,7 @@ def batch_size_norm(
         for size in batch_sizes
     ]
     runs = train_fleet(recipes, data, seeds=range(seeds), progress=False)
-    reached = curves(runs, "val_accuracy", epochs)[:, -1].reshape(len(_NORMS), len(batch_sizes), seeds)
+    reached = courses(runs, "val_accuracy", epochs)[:, -1].reshape(len(_NORMS), len(batch_sizes), seeds)
     normed = [runs[start : start + seeds] for start in range(0, len(batch_sizes) * seeds, seeds)]
     apart = np.array([_apart(own, size, data.train.x) for own, size in zip(normed, batch_sizes, strict=True)])
     rows_of_table: list[Row] = [

@@ -10,13 +10,13 @@ import numpy as np
 from kilter import losses, nn, optim
 from kilter.core.errors import InputError
 from kilter.data.dataset import Dataset
-from kilter.lab.calibration import calibration_error, reliability
 from kilter.lab.checks import at_least
-from kilter.lab.curves import curves
 from kilter.lab.experiment import Row, Told, experiment
+from kilter.lab.learning import courses
 from kilter.lab.shades import shades
 from kilter.lab.sources import dataset
 from kilter.metrics import LogLoss
+from kilter.report.calibration import calibration_error, reliability
 from kilter.train.launch import train_fleet
 from kilter.train.recipe import Recipe
 
@@ -105,7 +105,7 @@ def dropout(
     recipes = [recipe(each, 0.0) for each in rates] + [recipe(0.0, each) for each in rates]
     runs = train_fleet(recipes, data, seeds=range(seeds), progress=False)
     train, held, accuracy = (
-        curves(runs, name, epochs).reshape(2, len(rates), seeds, epochs)
+        courses(runs, name, epochs).reshape(2, len(rates), seeds, epochs)
         for name in ("loss", "val_loss", "val_accuracy")
     )
     ends = accuracy[..., -1].mean(-1)

@@ -10,6 +10,7 @@ from kilter.lab import words
 from kilter.lab.checks import at_least
 from kilter.lab.experiment import Row, Told, experiment
 from kilter.lab.learning import band, courses, epoch_axis, seeds_of
+from kilter.lab.sources import dataset
 from kilter.losses import SoftmaxCrossEntropy
 from kilter.train.launch import train_fleet
 from kilter.train.recipe import Recipe
@@ -51,7 +52,7 @@ def init_training(
     """
     at_least(1, layers=layers, units=units, epochs=epochs)
     words.some(initializers=initializers)
-    rows = words.dataset(data, seed=0)
+    rows = dataset(data, seed=0)
     behind = words.activation(activation)
     sizes = [*rows.shape, *[units] * layers, rows.classes]
     recipes = [

@@ -9,6 +9,7 @@ from kilter.lab import words
 from kilter.lab.checks import at_least
 from kilter.lab.experiment import Row, Told, experiment
 from kilter.lab.learning import band, courses, epoch_axis, seeds_of
+from kilter.lab.sources import dataset
 from kilter.losses import SoftmaxCrossEntropy
 from kilter.train.launch import train_fleet
 from kilter.train.recipe import Recipe
@@ -56,7 +57,7 @@ def learning_rate(
     """
     at_least(1, units=units, epochs=epochs)
     words.some(rates=rates, scheduled=scheduled)
-    rows = words.dataset(data, seed=0)
+    rows = dataset(data, seed=0)
     cases = list(
         dict.fromkeys([(lr, "constant") for lr in rates] + [(lr, name) for lr in scheduled for name in _SCHEDULES])
     )

@@ -11,6 +11,7 @@ from kilter.lab.checks import at_least
 from kilter.lab.experiment import Row, Told, experiment
 from kilter.lab.landscapes import LANDSCAPES, gaps, heights, paths
 from kilter.lab.learning import band, best_rate, courses, epoch_axis, seeds_of
+from kilter.lab.sources import dataset
 from kilter.losses import SoftmaxCrossEntropy
 from kilter.train.launch import train_fleet
 from kilter.train.recipe import Recipe
@@ -59,7 +60,7 @@ def optimizers(
     at_least(1, steps=steps, units=units, epochs=epochs)
     words.some(optimizers=optimizers, rates=rates)
     tried = {word: [words.optimizer(word, float(lr)) for lr in _TRIED] for word in optimizers}
-    rows = words.dataset(data, seed=0)
+    rows = dataset(data, seed=0)
     losses = _losses(optimizers, rates, rows, units, epochs, seeds)
     ways = {word: _best(paths(each, steps)) for word, each in tried.items()}
     best = {word: best_rate(each) for word, each in losses.items()}

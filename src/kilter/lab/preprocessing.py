@@ -15,6 +15,7 @@ from kilter.lab import words
 from kilter.lab.checks import at_least
 from kilter.lab.experiment import Row, Told, experiment
 from kilter.lab.learning import band, best_rate, courses, epoch_axis, seeds_of
+from kilter.lab.sources import dataset
 from kilter.losses import SoftmaxCrossEntropy
 from kilter.train.launch import train_fleet
 from kilter.train.recipe import Recipe
@@ -65,7 +66,7 @@ def preprocessing(
     """
     at_least(1, units=units, epochs=epochs)
     words.some(rates=rates)
-    rows = words.dataset(data, seed=0)
+    rows = dataset(data, seed=0)
     made = {name: _prepared(kind, rows) for name, kind in _KINDS.items()}
     losses = {name: _losses(each, rates, units, epochs, seeds) for name, each in made.items()}
     best = {name: best_rate(each) for name, each in losses.items()}

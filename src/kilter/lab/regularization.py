@@ -8,8 +8,8 @@ import numpy as np
 from kilter import losses, nn, optim
 from kilter.core.errors import InputError
 from kilter.lab.checks import at_least
-from kilter.lab.curves import curves
 from kilter.lab.experiment import Row, Told, experiment
+from kilter.lab.learning import courses
 from kilter.lab.shades import shades
 from kilter.lab.sources import dataset
 from kilter.train.launch import train_fleet
@@ -69,7 +69,7 @@ def regularization(
     watch = Watch(what="run", every=max(1, epochs // 20))
     runs = train_fleet(recipes, data, seeds=range(seeds), watch=watch, progress=False)
     seen = {
-        name: curves(runs, name, epochs).reshape(len(strengths), seeds, epochs).mean(1)
+        name: courses(runs, name, epochs).reshape(len(strengths), seeds, epochs).mean(1)
         for name in ("loss", "val_loss", "val_accuracy")
     }
     norms = [_norms(runs[start : start + seeds]) for start in range(0, len(runs), seeds)]

@@ -1,5 +1,6 @@
 """Units that start equal stay equal: why weights must be drawn at random."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from kilter.data.scaling import MeanImage
 from kilter.lab import words
 from kilter.lab.checks import at_least
 from kilter.lab.experiment import Row, Told, experiment
+from kilter.lab.sources import dataset
 from kilter.losses import SoftmaxCrossEntropy
 from kilter.train.launch import train_fleet
 from kilter.train.recipe import Recipe
@@ -54,7 +56,7 @@ def symmetry(
     words.some(constants=constants)
     starts: dict[str, nn.initializers.Initializer] = {f"all {c:g}": nn.initializers.Constant(c) for c in constants}
     starts["random"] = nn.initializers.GlorotNormal()
-    rows = words.dataset(data, seed=0, validation=0.0)  # the last weights are kept where no best ones can be chosen
+    rows = replace(dataset(data, seed=0), validation=None)  # the last weights are kept where no best ones can be chosen
     recipes = [_recipe(start, units, rows.classes, lr).replace(epochs=e) for start in starts.values() for e in epochs]
     runs = train_fleet(recipes, rows, seeds=(seed,), progress=False)
     told = zip([(name, epoch) for name in starts for epoch in epochs], runs, strict=True)

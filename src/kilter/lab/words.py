@@ -3,9 +3,8 @@
 import re
 from typing import Any
 
-from kilter import data, nn, optim
+from kilter import nn, optim
 from kilter.core.errors import InputError
-from kilter.data.dataset import Dataset
 from kilter.optim.optimizer import Optimizer
 
 _NUMBERED = {
@@ -22,7 +21,6 @@ _OPTIMIZERS = {
     "rmsprop": optim.RMSProp,
     "adam": optim.Adam,
 }
-_DATASETS = ("digits", "iris", "wine", "breast_cancer")
 
 
 def some(**given: tuple[Any, ...]) -> None:
@@ -76,10 +74,3 @@ def optimizer(word: str, lr: float) -> Optimizer:
     if word not in _OPTIMIZERS:
         raise InputError(f"optimizer must be one of {', '.join(_OPTIMIZERS)}, got {word!r}")
     return _OPTIMIZERS[word](lr)
-
-
-def dataset(word: str, seed: int, validation: float = 0.2) -> Dataset:
-    """A shipped data set by name, split by the seed, without test rows."""
-    if word not in _DATASETS:
-        raise InputError(f"data must be one of {', '.join(_DATASETS)}, got {word!r}")
-    return getattr(data, word)(validation=validation, test=0.0, seed=seed)

@@ -9,13 +9,14 @@ import numpy as np
 from kilter.data.dataset import Dataset, Part
 from kilter.metrics import describe
 from kilter.report.blocks import Block, Chart, Pictures, Section, Table, Text
+from kilter.report.calibration import calibration_error, reliability
 from kilter.report.charts import counts, lines, points
 from kilter.report.learned import measured
 from kilter.train.run import Run
 
 Array = np.ndarray[Any, Any]
-# Classes that a confusion matrix has room for, points of a scatter, bins of a calibration, wrong examples.
-_CLASSES, _POINTS, _BINS, _WRONG = 40, 2000, 10, 12
+# Classes that a confusion matrix has room for, points of a scatter, wrong examples.
+_CLASSES, _POINTS, _WRONG = 40, 2000, 12
 
 
 def predictions(run: Run, data: Dataset) -> Section | None:
@@ -57,16 +58,12 @@ def confusion(told: Array, truth: Array, names: list[str]) -> Chart:
 
 def calibration(chances: Array, truth: Array) -> Chart:
     """How often the likeliest class is right, by how sure the network is of it; Guo et al. 2017."""
-    sure, right = chances.max(-1), chances.argmax(-1) == truth
-    place = np.minimum((sure * _BINS).astype(int), _BINS - 1)
-    held = [index for index in range(_BINS) if (place == index).any()]
-    x = np.array([sure[place == index].mean() for index in held])
-    y = np.array([right[place == index].mean() for index in held])
-    share = np.array([(place == index).mean() for index in held])
-    error = float(np.sum(share * np.abs(x - y)))
-    words = f"How sure the network is, and how often it is right then; expected calibration error {describe(error)}."
-    drawn = {"this network": (x, y), "as sure as right": (np.array([0.0, 1.0]), np.array([0.0, 1.0]))}
-    rows = [[describe(a), describe(b), f"{c:.1%}"] for a, b, c in zip(x, y, share, strict=True)]
+    bins = np.stack(reliability(chances, truth), 1)
+    bins = bins[bins[:, 0] > 0]
+    error = describe(calibration_error(chances, truth))
+    words = f"How sure the network is, and how often it is right then; expected calibration error {error}."
+    drawn = {"this network": (bins[:, 1], bins[:, 2]), "as sure as right": (np.array([0.0, 1.0]), np.array([0.0, 1.0]))}
+    rows = [[describe(sure), describe(right), f"{share:.1%}"] for share, sure, right in bins]
     table = Table(["mean confidence", "share right", "of the rows"], rows, "Calibration")
     return Chart(lines(drawn, "confidence", "share right"), words, table=table)
 
