@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from kilter.core import files
+from kilter.core.plotted import Plotted
 from kilter.doctor.chart import Chart
 from kilter.doctor.finding import Finding
 from kilter.doctor.words import Cause
 
 
 @dataclass(frozen=True)
-class Checkup:
+class Checkup(Plotted):
     """What an examination found, worst first.
 
     Attributes:

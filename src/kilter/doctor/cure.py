@@ -14,6 +14,7 @@ from kilter.core.checks import check_seed
 from kilter.core.diff import Diff, diff
 from kilter.core.errors import InputError
 from kilter.core.journal import Journal
+from kilter.core.plotted import Plotted
 from kilter.data.dataset import Dataset
 from kilter.doctor.checkup import Checkup
 from kilter.doctor.effect import Effect
@@ -34,7 +35,7 @@ _SCREENING, _MORE = 2, 3
 
 
 @dataclass(frozen=True)
-class Cure:
+class Cure(Plotted):
     """What helps a recipe, proved by training.
 
     Attributes:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from kilter.core.errors import InputError
+from kilter.core.plotted import Plotted
 from kilter.data.dataset import Dataset
 from kilter.ensembles import Ensemble, ensemble
 from kilter.metrics import Metric, describe, gain
@@ -38,7 +39,7 @@ class Best:
 
 
 @dataclass(frozen=True)
-class Study:
+class Study(Plotted):
     """What `kilter.search` returns.
 
     Attributes:

@@ -13,6 +13,7 @@ from kilter.core import trees
 from kilter.core.checks import check_seed
 from kilter.core.errors import InputError
 from kilter.core.keys import named
+from kilter.core.plotted import Plotted
 from kilter.data.dataset import Dataset
 from kilter.optim import Geometric, Optimizer, spanning
 from kilter.train.check import check
@@ -34,7 +35,7 @@ Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
-class RangeTest:
+class RangeTest(Plotted):
     """What `lr_range_test` found.
 
     Attributes:

@@ -12,6 +12,7 @@ import numpy as np
 from kilter.core import trees
 from kilter.core.errors import InputError
 from kilter.core.paths import walk
+from kilter.core.plotted import Plotted
 from kilter.data import arrays
 from kilter.data.dataset import Dataset, Door, Part
 from kilter.data.targets import Target
@@ -36,7 +37,7 @@ Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
-class Run:
+class Run(Plotted):
     """What `kilter.train` returns.
 
     Attributes:

@@ -4,11 +4,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from kilter.core.paths import children, walk
+from kilter.core.plotted import Plotted
 from kilter.train.recipe import Recipe
 from kilter.train.run import Run
 
 
-class Runs(list[Run]):
+class Runs(list[Run], Plotted):
     """What `kilter.train_fleet` returns: all seeds of the first recipe, then of the second, and so on.
 
     >>> import kilter as kl

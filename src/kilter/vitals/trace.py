@@ -10,6 +10,7 @@ import numpy as np
 
 from kilter.core.errors import InputError
 from kilter.core.paths import nearest
+from kilter.core.plotted import Plotted
 from kilter.vitals.measure import Vitals, Weights, Whole
 from kilter.vitals.signal import Signal
 
@@ -17,7 +18,7 @@ Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True, eq=False)
-class Trace:
+class Trace(Plotted):
     """The vitals of a network at some epochs, at most 64: NumPy arrays with the records first.
 
     A slice of it is a trace of these records; a number gives the `Vitals` of one.
