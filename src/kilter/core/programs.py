@@ -67,7 +67,8 @@ def compiled(lowered: Any) -> Any:
     before, began = counts.misses, time.time()
     program = lowered.compile()
     own = _kept and _config.jax_compilation_cache_dir == str(_kept[0])
-    if own and counts.misses > before and not _mark(lowered.as_text(), began):
+    surely_kept = time.time() - began > 2 * _WORTH  # what takes less may not have been worth a file to JAX
+    if own and counts.misses > before and not _mark(lowered.as_text(), began, surely_kept):
         warnings.warn(
             f"a compiled program was kept in {_kept[0]}, but JAX does not find it again on this machine, so that every "
             "process compiles anew; set JAX_COMPILATION_CACHE_DIR to another folder, or delete this one",
@@ -77,8 +78,8 @@ def compiled(lowered: Any) -> Any:
     return program
 
 
-def _mark(text: str, began: float) -> bool:
-    """Leave a mark for a program that was compiled; False if there was one before that began.
+def _mark(text: str, began: float, kept: bool) -> bool:
+    """Leave a mark for a program that was compiled and is kept; False if there was one before that began.
 
     Whatever JAX may rightly tell programs apart by is part of the mark, so that no other setting is taken for a miss.
     """
@@ -89,8 +90,9 @@ def _mark(text: str, began: float) -> bool:
     try:
         if mark.exists():
             return mark.stat().st_mtime > began  # by another process or thread that compiled beside this one
-        mark.parent.mkdir(parents=True, exist_ok=True)
-        mark.touch()
+        if kept:
+            mark.parent.mkdir(parents=True, exist_ok=True)
+            mark.touch()
     except OSError:  # a folder that cannot be written keeps no programs either, and JAX says so
         return True
     return True
