@@ -51,7 +51,7 @@ def test_a_checkup_is_drawn_beside_its_reference(data):
 def test_a_range_test_and_a_study_are_drawn(data):
     assert len(kl.lr_range_test(RECIPE, data).plot().axes) == 1
     study = kl.search(RECIPE.put("optimizer.lr", kl.LogUniform(1e-3, 1e-1)), data, trials=4, progress=False)
-    assert [axes.get_xlabel() for axes in study.plot().axes][0] == "trial"
+    assert next(axes.get_xlabel() for axes in study.plot().axes) == "trial"
 
 
 def test_nothing_to_draw(data, runs, tmp_path):

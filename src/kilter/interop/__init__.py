@@ -1,5 +1,5 @@
-"""Networks of other frameworks under the doctor's eyes; each framework is imported when one of its networks comes."""
+"""Other frameworks: their networks under the doctor's eyes, runs as their files; each is imported when it is needed."""
 
-from kilter.interop import keras, torch
+from kilter.interop import keras, tensorboard, torch
 
-__all__ = ["keras", "torch"]
+__all__ = ["keras", "tensorboard", "torch"]
