@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -53,10 +54,7 @@ def _write(run: Run, folder: Path) -> None:
 
 
 def _events(run: Run) -> Iterator[Any]:
-    from tensorboard.compat.proto.event_pb2 import Event
-    from tensorboard.compat.proto.summary_pb2 import Summary
-
-    now = time.time()
+    Event, Summary, now = _message("event", "Event"), _message("summary", "Summary"), time.time()
     yield Event(wall_time=now, step=0, summary=_text(repr(run.recipe)))
     for name, step, value in (*_curves(run), *(() if run.vitals is None else _vitals(run.vitals))):
         yield Event(wall_time=now, step=step, summary=Summary(value=[Summary.Value(tag=name, simple_value=value)]))
@@ -79,10 +77,12 @@ def _vitals(trace: Trace) -> Iterator[tuple[str, int, float]]:
 
 def _text(words: str) -> Any:
     """A text as the plugin for texts reads it."""
-    from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
-    from tensorboard.compat.proto.tensor_pb2 import TensorProto
-    from tensorboard.compat.proto.types_pb2 import DT_STRING
-
-    about = SummaryMetadata(plugin_data=SummaryMetadata.PluginData(plugin_name="text"))
-    tensor = TensorProto(dtype=DT_STRING, string_val=[words.encode()])
+    Summary, About = _message("summary", "Summary"), _message("summary", "SummaryMetadata")
+    about = About(plugin_data=About.PluginData(plugin_name="text"))
+    tensor = _message("tensor", "TensorProto")(dtype=_message("types", "DT_STRING"), string_val=[words.encode()])
     return Summary(value=[Summary.Value(tag="recipe", metadata=about, tensor=tensor)])
+
+
+def _message(module: str, name: str) -> Any:
+    """A message of TensorBoard's formats; they are made when their modules are imported."""
+    return getattr(import_module(f"tensorboard.compat.proto.{module}_pb2"), name)
