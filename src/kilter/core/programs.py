@@ -67,7 +67,8 @@ def compiled(lowered: Any) -> Any:
     before, began = counts.misses, time.time()
     program = lowered.compile()
     own = _kept and _config.jax_compilation_cache_dir == str(_kept[0])
-    surely_kept = time.time() - began > 2 * _WORTH  # what takes less may not have been worth a file to JAX
+    # What takes less may not have been worth a file to JAX.
+    surely_kept = time.time() - began > 2 * _config.jax_persistent_cache_min_compile_time_secs
     if own and counts.misses > before and not _mark(lowered.as_text(), began, surely_kept):
         warnings.warn(
             f"a compiled program was kept in {_kept[0]}, but JAX does not find it again on this machine, so that every "
