@@ -11,7 +11,7 @@ README = Path(__file__).parent.parent / "README.md"
 def test_the_python_of_the_readme_runs_and_scores(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
-    assert len(blocks) == 5
+    assert len(blocks) == 6
     names: dict = {}
     for block in blocks:
         exec(compile(block, "README.md", "exec"), names)
@@ -24,4 +24,5 @@ def test_the_python_of_the_readme_runs_and_scores(tmp_path, monkeypatch, capsys)
     assert len(names["runs"]) == 6
     assert names["check"].cause == "vanishing_gradient"
     assert names["cure"].healed
+    assert (tmp_path / "report.html").exists()
     assert len(names["study"].trials) == 8

@@ -47,7 +47,7 @@ def test_it_can_be_repeated_and_drawn(made):
         ({"rates": ()}, "rates must hold"),
         ({"seeds": 0}, "seeds must be at least 1"),
         ({"units": 0}, "units must be at least 1"),
-        ({"data": "boston"}, "data must be one of"),
+        ({"data": "boston"}, "there is no set"),
     ],
 )
 def test_settings_are_checked(given, message):

@@ -48,7 +48,7 @@ def test_it_can_be_repeated_and_drawn(made):
         ({"units": 0}, "units must be at least 1"),
         ({"epochs": ()}, "epochs must be at least 0"),
         ({"constants": ()}, "constants must hold"),
-        ({"data": "moons"}, "data must be one of"),
+        ({"data": "moons"}, "there is no set"),
     ],
 )
 def test_settings_are_checked(given, message):

@@ -1,0 +1,1 @@
+"""Tests whose files have names that others have, too."""
