@@ -1,10 +1,10 @@
 """What does watching a training cost? Ratios of watched to plain training, in Kilter and in PyTorch with hooks.
 
 The nets, rows and batches of `one_network.py`, side by side in one process: rounds alternate between the contestants, and a
-ratio is taken within a round. Kilter is watched as by default, and with a record after every epoch; and with the rules
-looking on, which say at once what goes wrong (`kl.train(watch=)`). PyTorch's hooks compute
-the same statistics on the same number of rows, after every so many epochs as Kilter's default does, and at every update on
-its batch, which is how hooks are mostly used. Compiling is timed apart.
+ratio is taken within a round. Kilter is watched as by default, with a record after every epoch, and with the rules looking
+on, which say at once what goes wrong (`kl.train(watch=)`). PyTorch's hooks compute the same statistics on the same number
+of rows, after every so many epochs as Kilter's default does, and at every update on its batch, as hooks are mostly used.
+Compiling is timed apart.
 
     python benchmarks/vitals.py             # all rows of the table
     python benchmarks/vitals.py --quick     # a smoke test

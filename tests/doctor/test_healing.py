@@ -37,7 +37,9 @@ def said(**settings):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         run = kl.train(progress=False, **settings)
-    return run, [str(each.message) for each in caught if each.category is kl.FindingWarning]
+    told = [each for each in caught if each.category is kl.FindingWarning]
+    assert {each.filename for each in told} <= {__file__}  # at the line of the caller
+    return run, [str(each.message) for each in told]
 
 
 def test_what_goes_wrong_is_said_while_it_happens(data):

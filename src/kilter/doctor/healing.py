@@ -102,7 +102,7 @@ def _attended(task: Task, heal: bool, progress: bool | None) -> tuple[Run, Check
         for finding in checkup.findings:
             if (finding.rule, finding.place) not in said:
                 told = f"after epoch {course.epochs}: {finding.told}"
-                warnings.warn(told, FindingWarning, stacklevel=4)
+                warnings.warn(told, FindingWarning, stacklevel=3)
                 if task.journal is not None:
                     task.journal.add(found=told)
                 said.add((finding.rule, finding.place))
