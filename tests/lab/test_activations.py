@@ -17,11 +17,6 @@ SETTINGS = {
 }
 
 
-@pytest.fixture(scope="module")
-def made():
-    return kl.lab.activations(**SETTINGS)
-
-
 def layers(made, pair):
     return made.frame[made.frame.pair == pair]
 
@@ -55,7 +50,7 @@ def test_relu_is_zero_on_half_of_its_inputs(made):
     assert layers(made, "relu:he_normal").zero.between(0.4, 0.6).all()
 
 
-def test_it_can_be_repeated_and_drawn(made):
+def test_it_can_be_repeated_and_drawn(made, again):
     again = kl.lab.activations(**{**SETTINGS, "pairs": ("relu:he_normal",)})
     assert again.told.rows == layers(made, "relu:he_normal").to_dict("records")
     assert len(made.figure().axes) == 10

@@ -1,43 +1,80 @@
-"""Batch norm trains nets from weights that are too small for plain ones."""
+"""Batch norm trains nets from weights that are too small for plain ones, smooths the loss, and needs batches."""
 
 import pytest
 
 import kilter as kl
 from kilter.core.errors import InputError
 
-SMALL = {"scales": (0.2, 0.01), "depth": 4, "units": 32, "rows": 300, "epochs": 6, "updates": 40}
+SETTINGS = {
+    "scales": (0.2, 0.01),
+    "batch_sizes": (2, 32),
+    "depth": 4,
+    "units": 32,
+    "rows": 320,
+    "epochs": 8,
+    "updates": 60,
+    "seeds": 2,
+}
 
 
-@pytest.fixture(scope="module")
-def made():
-    return kl.lab.batch_norm(**SMALL)
-
-
-def accuracy(made, network, scale):
-    frame = made.frame
-    return frame[(frame.network == network) & (frame.scale == scale)].accuracy.item()
+def accuracy(made, network, **setting):
+    frame = made.frame[made.frame.network == network]
+    for name, value in setting.items():
+        frame = frame[frame[name] == value]
+    return frame.accuracy.item()
 
 
 def test_small_weights_train_with_batch_norm_alone(made):
     """Chance is 0.1: without batch norm the signal falls by 0.01 sqrt(32 / 2) = 0.04 a layer."""
-    assert accuracy(made, "batch norm", 0.01) > 0.6
-    assert accuracy(made, "plain", 0.01) < 0.3
+    assert accuracy(made, "batch norm", scale=0.01) > 0.6
+    assert accuracy(made, "plain", scale=0.01) < 0.3
 
 
-def test_every_network_has_a_row_for_each_scale_and_update(made):
-    assert len(made.frame) == 2 * (2 + 40)
-    assert (made.frame.highest.dropna() >= made.frame.lowest.dropna()).all()
+def test_the_loss_is_smoother_with_batch_norm(made):
+    """Mean over the updates of highest less lowest loss along the gradient."""
+    seen = made.frame.dropna(subset="update")
+    spread = (seen.highest - seen.lowest).groupby(seen.network).mean()
+    assert (seen.highest >= seen.lowest).all()
+    assert spread["batch norm"] < spread["plain"] / 2
 
 
-def test_the_same_seed_gives_the_same_rows(made):
-    assert kl.lab.batch_norm(**SMALL).frame.equals(made.frame)
+def test_pairs_are_too_few_for_batch_norm_alone(made):
+    pairs = accuracy(made, "batch norm", batch_size=2)
+    assert accuracy(made, "batch norm", batch_size=32) - pairs > 0.1
+    assert accuracy(made, "layer norm", batch_size=2) - pairs > 0.1
+
+
+def test_means_of_batches_scatter_as_the_root_of_their_size(made):
+    """Moving averages have their own error, and few batches of 32 are there: a third."""
+    frame = made.frame.dropna(subset="distance")
+    assert frame.distance.to_numpy() == pytest.approx(frame.predicted.to_numpy(), rel=1 / 3)
+
+
+def test_every_setting_has_its_row(made):
+    assert len(made.frame) == 2 * (2 + 60 + 2)
+
+
+def test_the_same_seed_gives_the_same_rows(made, again):
+    assert again.frame.equals(made.frame)
 
 
 def test_it_can_be_drawn(made):
-    assert len(made.figure().axes) == 2 + 1
+    assert len(made.figure().axes) == 2 + 1 + 2
 
 
-@pytest.mark.parametrize("given", [{"scales": ()}, {"scales": (0.0,)}, {"units": 0}, {"depth": 0}, {"lr": 0.0}])
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"scales": ()},
+        {"scales": (0.0,)},
+        {"batch_sizes": (1,)},
+        {"batch_sizes": ()},
+        {"units": 0},
+        {"depth": 0},
+        {"lr": 0.0},
+        {"seeds": 0},
+    ],
+)
 def test_what_no_net_can_be_made_of_is_refused(given):
     with pytest.raises(InputError, match=next(iter(given))):
         kl.lab.batch_norm(**given)

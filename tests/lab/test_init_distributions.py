@@ -9,11 +9,6 @@ from kilter.core.errors import InputError
 SETTINGS = {"draws": 2000, "inputs": (4, 100), "sums": 1000}
 
 
-@pytest.fixture(scope="module")
-def made():
-    return kl.lab.init_distributions(**SETTINGS)
-
-
 def sums(made, weights):
     return made.frame[made.frame.weights == weights].set_index("inputs")
 
@@ -41,9 +36,9 @@ def test_long_sums_are_beyond_one_as_often_as_a_normal_number(made):
     assert sums(made, "normal").beyond_1[100] == pytest.approx(0.920, abs=0.04)
 
 
-def test_it_can_be_repeated_and_drawn(made):
-    assert kl.lab.init_distributions(**SETTINGS).told.rows == made.told.rows
-    assert len(made.figure().axes) == 6
+def test_it_can_be_repeated_and_drawn(made, again):
+    assert again.told.rows == made.told.rows
+    assert len(made.figure().axes) == 4 + 4 + 2
 
 
 @pytest.mark.parametrize("setting", ["draws", "sums", "inputs"])

@@ -9,11 +9,6 @@ from kilter.core.errors import InputError
 SETTINGS = {"rates": (0.0003, 0.03, 100.0), "scheduled": (0.2,), "epochs": 6, "seeds": 2}
 
 
-@pytest.fixture(scope="module")
-def made():
-    return kl.lab.learning_rate(**SETTINGS)
-
-
 def loss(made, rate, schedule="constant"):
     return made.frame[(made.frame.rate == rate) & (made.frame.schedule == schedule)].loss.item()
 
@@ -25,13 +20,17 @@ def test_the_good_rate_is_better_than_the_low_and_the_high(made):
     assert not loss(made, 100.0) < 2
 
 
-def test_a_falling_rate_is_better_than_a_high_constant_one(made):
-    assert loss(made, 0.2, "cosine") < 0.7 * loss(made, 0.2)
+@pytest.mark.parametrize("schedule", ["cosine", "warm-up, cosine"])
+def test_a_falling_rate_is_better_than_a_high_constant_one(made, schedule):
+    assert loss(made, 0.2, schedule) < 0.7 * loss(made, 0.2)
 
 
-def test_it_can_be_repeated_and_drawn(made):
-    again = kl.lab.learning_rate(**SETTINGS).frame
-    np.testing.assert_array_equal(again.loss, made.frame.loss)
+def test_a_high_rate_is_worse_than_a_good_one(made):
+    assert loss(made, 0.2) > 1.5 * loss(made, 0.03)
+
+
+def test_it_can_be_repeated_and_drawn(made, again):
+    np.testing.assert_array_equal(again.frame.loss, made.frame.loss)
     assert len(made.figure().axes) == 2
 
 

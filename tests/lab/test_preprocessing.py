@@ -9,11 +9,6 @@ SETTINGS = {"rates": (1e-4, 0.1), "epochs": 8, "seeds": 2}
 
 
 @pytest.fixture(scope="module")
-def made():
-    return kl.lab.preprocessing(**SETTINGS)
-
-
-@pytest.fixture(scope="module")
 def rows(made):
     return made.frame.set_index("features")
 
@@ -36,8 +31,8 @@ def test_features_on_one_scale_are_learned_better(rows):
     assert (rows.loss[["raw", "centered"]] > 0.5).all()
 
 
-def test_it_can_be_repeated_and_drawn(made):
-    assert kl.lab.preprocessing(**SETTINGS).told.rows == made.told.rows
+def test_it_can_be_repeated_and_drawn(made, again):
+    assert again.told.rows == made.told.rows
     assert len(made.figure().axes) == 9
 
 

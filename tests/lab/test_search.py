@@ -5,12 +5,7 @@ import pytest
 import kilter as kl
 from kilter.core.errors import InputError
 
-SMALL = {"levels": 3, "rows": 300, "units": 32, "epochs": 4, "repeats": 2}
-
-
-@pytest.fixture(scope="module")
-def made():
-    return kl.lab.search(**SMALL)
+SETTINGS = {"levels": 3, "rows": 300, "units": 32, "epochs": 4, "repeats": 2}
 
 
 def ends(made):
@@ -33,8 +28,8 @@ def test_the_learning_rate_matters_most(made):
     assert shares.sum() <= 1 + 1e-9
 
 
-def test_the_same_settings_give_the_same_rows(made):
-    assert kl.lab.search(**SMALL).frame.equals(made.frame)
+def test_the_same_settings_give_the_same_rows(made, again):
+    assert again.frame.equals(made.frame)
 
 
 def test_it_can_be_drawn(made):

@@ -8,10 +8,7 @@ from scipy import special, stats
 import kilter as kl
 from kilter.core.errors import InputError
 
-
-@pytest.fixture(scope="module")
-def made():
-    return kl.lab.softmax(smoothings=(0.0, 0.1, 0.3))
+SETTINGS = {"smoothings": (0.0, 0.1, 0.3)}
 
 
 def part(made, name):
@@ -21,6 +18,20 @@ def part(made, name):
 def test_entropy_over_temperature_is_that_of_scipy(made):
     shares = [special.softmax(np.array([3.0, 2, 1, 0, -1]) / t) for t in part(made, "temperature").setting]
     assert part(made, "temperature").entropy.to_numpy() == pytest.approx(stats.entropy(shares, axis=1), abs=1e-9)
+
+
+def test_the_gradient_is_softmax_less_one_hot(made):
+    rows = part(made, "one-hot")
+    assert rows.target.to_list() == [0, 1, 0, 0, 0]
+    shares = special.softmax(rows.setting.to_numpy())
+    assert rows.probability.to_numpy() == pytest.approx(shares, abs=1e-12)
+    assert rows.gradient.to_numpy() == pytest.approx(shares - rows.target.to_numpy(), abs=1e-6)
+
+
+def test_a_low_temperature_is_one_hot_and_a_high_one_makes_all_alike(made):
+    rows = part(made, "temperature")
+    assert rows.largest.iloc[0] > 0.99
+    assert rows.largest.iloc[-1] == pytest.approx(1 / 5, abs=0.02)
 
 
 def test_smoothed_targets_want_a_finite_difference(made):
@@ -40,7 +51,7 @@ def test_large_logits_are_as_torch_has_them_in_float64(made):
 
 
 def test_it_can_be_drawn(made):
-    assert len(made.figure().axes) == 5
+    assert len(made.figure().axes) == 6
 
 
 @pytest.mark.parametrize(

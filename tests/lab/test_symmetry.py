@@ -8,11 +8,6 @@ from kilter.core.errors import InputError
 SETTINGS = {"units": 6, "epochs": (0, 12), "data": "iris", "lr": 0.1}
 
 
-@pytest.fixture(scope="module")
-def made():
-    return kl.lab.symmetry(**SETTINGS)
-
-
 def start(made, name):
     return made.frame[made.frame.start == name]
 
@@ -37,8 +32,8 @@ def test_random_units_differ_and_learn(made):
     assert found.accuracy.iloc[-1] > 0.8
 
 
-def test_it_can_be_repeated_and_drawn(made):
-    assert kl.lab.symmetry(**SETTINGS).told.rows == made.told.rows
+def test_it_can_be_repeated_and_drawn(made, again):
+    assert again.told.rows == made.told.rows
     assert len(made.figure().axes) == 5
 
 

@@ -2,7 +2,6 @@
 
 from kilter.lab.activations import activations
 from kilter.lab.batch_norm import batch_norm
-from kilter.lab.batch_size_norm import batch_size_norm
 from kilter.lab.depth import depth
 from kilter.lab.dropout import dropout
 from kilter.lab.ensembles import ensembles
@@ -27,7 +26,6 @@ _EXPERIMENTS = (
     optimizers,
     learning_rate,
     batch_norm,
-    batch_size_norm,
     init_training,
     dropout,
     regularization,
@@ -44,7 +42,6 @@ __all__ = [
     "Experiment",
     "activations",
     "batch_norm",
-    "batch_size_norm",
     "depth",
     "dropout",
     "ensembles",

@@ -11,6 +11,7 @@ from kilter.core.errors import InputError
 from kilter.data.scaling import Standardize
 from kilter.lab.checks import at_least
 from kilter.lab.experiment import Row, Told, experiment
+from kilter.lab.mean_field import KINDS, depth_scale
 from kilter.lab.repeated import Repeated
 from kilter.lab.sources import dataset
 from kilter.nn.layer import Layer
@@ -26,48 +27,43 @@ Array = np.ndarray[Any, Any]
 _SCALES = 6
 # Accuracy on the training rows from which on a net counts as trained; chance is 0.1.
 _TRAINED = 0.5
-# Expectations over a standard normal, by Gauss-Hermite quadrature.
-_POINTS, _WEIGHTS = np.polynomial.hermite_e.hermegauss(101)
-_WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
-
-# sigma_w that keeps the mean square of a signal, by what a net is made of.
-_MATCHED = {
-    "tanh": float((_WEIGHTS @ np.tanh(_POINTS) ** 2) ** -0.5),
-    "relu": 2**0.5,
-    "selu": 1.0,
-    "batch_norm": 2**0.5,
-    "residual": 2**0.5,
+_TITLES = {
+    "tanh": "tanh",
+    "relu": "ReLU",
+    "selu": "SELU",
+    "batch_norm": "batch norm, ReLU",
+    "residual": "residual, batch norm, ReLU",
 }
 
 
 @experiment
 def depth(
     *,
-    depths: tuple[int, ...] = (2, 4, 8, 12, 18, 27, 40),
-    sigmas: tuple[float, ...] = (0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 1.8, 2.2, 2.8, 3.5),
+    depths: tuple[int, ...] = (2, 4, 8, 16, 32),
+    sigmas: tuple[float, ...] = (0.5, 0.7, 1.0, 1.35, 1.8, 2.5, 3.4),
     kinds: tuple[str, ...] = ("tanh", "relu", "selu", "batch_norm", "residual"),
     units: int = 64,
-    rows: int = 256,
+    rows: int = 128,
     epochs: int = 15,
     lr: float = 0.01,
     seed: int = 0,
 ) -> Told:
     """How deep can a net be and still train?
 
-    With weights of variance sigma_w^2 / units, tanh and no biases, the mean square of a signal settles at q* =
-    sigma_w^2 E[tanh(sqrt(q*) z)^2], and gradients change by chi = sigma_w^2 E[tanh'(sqrt(q*) z)^2] a layer. So both live
-    for about xi = 1 / |ln chi| layers, endless at sigma_w = 1, and nets train up to about 6 xi. (The paper takes the scale
-    of correlations, which differs above sigma_w = 1.) Shortcuts lift that border; batch norm alone does not, as gradients
-    grow behind it.
+    With weights of variance sigma_w^2 / units and no biases, the mean square of a signal settles at q* = sigma_w^2
+    E[f(sqrt(q*) z)^2], and that of gradients changes by chi = sigma_w^2 E[f'(sqrt(q*) z)^2] a layer. So gradients live for
+    about xi = 1 / |ln chi| layers, endless where chi = 1, and nets train up to about 6 xi. (The paper takes the scale of
+    correlations, which differs where signals do not vanish.) Shortcuts lift that border; batch norm alone does not, as
+    gradients grow behind it whatever the weights.
 
     Args:
         depths: hidden layers.
-        sigmas: sigma_w of the tanh nets.
-        kinds: nets with matched weights: ``"tanh"``, ``"relu"``, ``"selu"``, ``"batch_norm"`` with ReLU behind it, and
-            ``"residual"`` with both in the branch.
+        sigmas: sigma_w.
+        kinds: of nets: ``"tanh"``, ``"relu"``, ``"selu"``, ``"batch_norm"`` with ReLU behind it, and ``"residual"`` with
+            both in the branch.
         units: of each hidden layer.
         rows: digits to train on; accuracies are on these.
-        epochs: of each training, in batches of 64.
+        epochs: of each training, in batches of 32.
         lr: learning rate of SGD with momentum 0.9.
         seed: of weights, rows and order.
 
@@ -79,102 +75,106 @@ def depth(
     at_least(0, sigmas=sigmas, lr=lr)
     if 0 in sigmas or lr == 0:
         raise InputError(f"sigmas and lr must be above 0, got {sigmas!r} and {lr:g}")
-    if unknown := [each for each in kinds if each not in _MATCHED]:
-        raise InputError(f"kinds must be any of {', '.join(_MATCHED)}, got {unknown[0]!r}")
+    if not kinds or any(each not in KINDS for each in kinds):
+        raise InputError(f"kinds must be any of {', '.join(KINDS)}, got {kinds!r}")
     data = replace(dataset("digits", seed, rows, held=1), validation=None)
-    settings = [("tanh", sigma) for sigma in sigmas] + [(kind, _MATCHED[kind]) for kind in kinds]
     recipes = [
-        Recipe(
-            _net(name, sigma, each, units, max(depths)),
-            losses.SoftmaxCrossEntropy(),
-            optimizer=optim.SGD(lr, momentum=0.9),
-            batch_size=64,
-            epochs=epochs,
-            inputs=Standardize(),
-        )
-        for name, sigma in settings
+        _recipe(_net(kind, sigma, each, units, max(depths)), epochs, lr)
+        for kind in kinds
+        for sigma in sigmas
         for each in depths
     ]
     runs = train_fleet(recipes, data, seeds=[seed], progress=False)
-    reached = np.array([np.nan_to_num(run.metrics.get("accuracy", 0.0)) for run in runs]).reshape(-1, len(depths))
-    rows_of_table: list[Row] = [
+    ends = np.array([np.nan_to_num(run.metrics.get("accuracy", 0.0)) for run in runs])
+    reached = dict(zip(kinds, ends.reshape(len(kinds), len(sigmas), len(depths)), strict=True))
+    table = _table(depths, sigmas, reached)
+    return Told(table, _said(table, kinds, max(depths)), partial(_draw, depths, sigmas, reached), (13, 4.2))
+
+
+def _table(depths: tuple[int, ...], sigmas: tuple[float, ...], reached: dict[str, Array]) -> list[Row]:
+    return [
         {
-            "network": name,
+            "network": kind,
             "sigma": float(sigma),
             "depth": each,
-            "accuracy": float(reached[place, index]),
-            "predicted_depth": _SCALES * depth_scale(sigma) if place < len(sigmas) else np.nan,
+            "accuracy": float(accuracy),
+            "predicted_depth": float(_SCALES * scale),
         }
-        for place, (name, sigma) in enumerate(settings)
-        for index, each in enumerate(depths)
+        for kind, seen in reached.items()
+        for sigma, scale, own in zip(sigmas, depth_scale(kind, sigmas), seen, strict=True)
+        for each, accuracy in zip(depths, own, strict=True)
     ]
-    seen, by_kind = reached[: len(sigmas)], dict(zip(kinds, reached[len(sigmas) :], strict=True))
-    sentence = _said(rows_of_table[: seen.size], by_kind, depths)
-    return Told(rows_of_table, sentence, partial(_draw, depths, sigmas, seen, by_kind), (12, 4.8))
 
 
-def depth_scale(sigma: float) -> float:
-    """Layers over which gradients of a wide tanh net change by a factor of e: 1 / |ln chi|."""
-    square = 1.0
-    for _ in range(2000):
-        square = sigma**2 * float(_WEIGHTS @ np.tanh(np.sqrt(square) * _POINTS) ** 2)
-    chi = sigma**2 * float(_WEIGHTS @ np.cosh(np.sqrt(square) * _POINTS) ** -4)
-    return 1 / max(abs(np.log(chi)), 1e-9)
-
-
-def _net(name: str, sigma: float, depth: int, units: int, most: int) -> nn.Chain:
-    own = nn.initializers.VarianceScaling(float(sigma) ** 2, fan="in", distribution="normal")
-    dense = nn.Dense(units, initializer=own)
-    block: tuple[Layer, ...] = {
-        "tanh": (dense, nn.Tanh()),
-        "relu": (dense, nn.ReLU()),
-        "selu": (dense, nn.SELU()),
-        "batch_norm": (dense, nn.BatchNorm(), nn.ReLU()),
-        "residual": (nn.Residual(nn.Chain(nn.BatchNorm(), nn.ReLU(), dense)),),
-    }[name]
-    return nn.Chain(dense, Repeated(nn.Chain(*block), most, depth - 1), nn.Dense(10))
-
-
-def _said(tanh: list[Row], by_kind: dict[str, Array], depths: tuple[int, ...]) -> str:
-    right = [(row["accuracy"] >= _TRAINED) == (row["depth"] <= row["predicted_depth"]) for row in tanh]
-    deepest = max((row for row in tanh if row["accuracy"] >= _TRAINED), key=lambda row: row["depth"], default=None)
-    ends = ", ".join(f"{name} {own[int(np.argmax(depths))]:.2f}" for name, own in by_kind.items())
-    others = f", and at {max(depths)} layers with matched weights the accuracies are: {ends}" if by_kind else ""
-    trained = "no tanh net trains" if deepest is None else f"tanh nets train up to {deepest['depth']} layers"
-    return (
-        f"Six depth scales tell for {np.mean(right):.0%} of {len(tanh)} tanh nets whether they train (accuracy "
-        f"{_TRAINED:g} and more); {trained}{others}."
+def _recipe(net: nn.Chain, epochs: int, lr: float) -> Recipe:
+    return Recipe(
+        net,
+        losses.SoftmaxCrossEntropy(),
+        optimizer=optim.SGD(lr, momentum=0.9),
+        batch_size=32,
+        epochs=epochs,
+        inputs=Standardize(),
     )
 
 
-def _draw(
-    depths: tuple[int, ...], sigmas: tuple[float, ...], seen: Array, by_kind: dict[str, Array], figure: "Figure"
-) -> None:
-    left, right = figure.subplots(1, 2)
-    _draw_map(depths, sigmas, seen, left)
-    for place, (name, own) in enumerate(by_kind.items()):
-        right.plot(depths, own, color=f"C{place}", marker="o", label=name.replace("_", " "), linewidth=1.8)
-    right.set(xscale="log", xlabel="hidden layers", ylabel="accuracy on the training rows", ylim=(0, 1.03))
-    right.set_xticks(depths, map(str, depths))
-    right.set_xticks([], minor=True)
-    right.legend(frameon=False, title="matched weights", loc="lower left")
+def _net(kind: str, sigma: float, depth: int, units: int, most: int) -> nn.Chain:
+    own = nn.initializers.VarianceScaling(float(sigma) ** 2, fan="in", distribution="normal")
+    dense, activation = nn.Dense(units, initializer=own), KINDS[kind]
+    block: tuple[Layer, ...] = (dense, activation)
+    if kind == "batch_norm":
+        block = (dense, nn.BatchNorm(), activation)
+    elif kind == "residual":
+        block = (nn.Residual(nn.Chain(nn.BatchNorm(), activation, dense)),)
+    return nn.Chain(dense, Repeated(nn.Chain(*block), most, depth - 1), nn.Dense(10))
 
 
-def _draw_map(depths: tuple[int, ...], sigmas: tuple[float, ...], seen: Array, axes: "Axes") -> None:
+def _said(table: list[Row], kinds: tuple[str, ...], deepest: int) -> str:
+    right = [(row["accuracy"] >= _TRAINED) == (row["depth"] <= row["predicted_depth"]) for row in table]
+    deep = {kind: [row for row in table if row["network"] == kind and row["depth"] == deepest] for kind in kinds}
+    counts = ", ".join(
+        f"{sum(row['accuracy'] >= _TRAINED for row in own)} of {len(own)} ({_TITLES[kind]})"
+        for kind, own in deep.items()
+    )
+    return (
+        f"Six depth scales foretell for {np.mean(right):.0%} of {len(table)} nets whether they train (accuracy "
+        f"{_TRAINED:g} and more); at {deepest} layers so many first standard deviations train: {counts}."
+    )
+
+
+def _draw(depths: tuple[int, ...], sigmas: tuple[float, ...], reached: dict[str, Array], figure: "Figure") -> None:
+    panels = figure.subplots(1, len(reached), sharey=True, squeeze=False)[0]
+    for axes, (kind, seen) in zip(panels, reached.items(), strict=True):
+        mesh = _draw_map(axes, kind, depths, sigmas, seen)
+    figure.colorbar(mesh, ax=panels, label="accuracy on the training rows")
+    panels[0].set_ylabel("hidden layers")
+    figure.suptitle(f"dashed: {_SCALES} depth scales by theory, up to which nets should train", fontsize=11)
+
+
+def _draw_map(axes: "Axes", kind: str, depths: tuple[int, ...], sigmas: tuple[float, ...], seen: Array) -> Any:
+    from matplotlib.patheffects import withStroke  # takes long to import
+
     order, deep = np.argsort(sigmas), np.argsort(depths)
     x, y = np.array(sigmas, float)[order], np.array(depths, float)[deep]
     mesh = axes.pcolormesh(_edges(x), _edges(y), seen[order][:, deep].T, cmap="viridis", vmin=0, vmax=1)
-    axes.figure.colorbar(mesh, ax=axes, label="accuracy on the training rows")
     fine = np.geomspace(_edges(x)[0], _edges(x)[-1], 100)
-    scales = np.array([depth_scale(each) for each in fine])
-    axes.plot(fine, _SCALES * scales, color="white", linewidth=2, linestyle="--")
-    axes.set_title(f"dashed: {_SCALES} depth scales by theory", fontsize=10)
-    axes.set(xscale="log", yscale="log", ylim=_edges(y)[[0, -1]], xlim=_edges(x)[[0, -1]])
-    axes.set(xlabel="sigma_w of tanh nets", ylabel="hidden layers")
+    border = np.minimum(_SCALES * depth_scale(kind, fine), 10 * max(depths))
+    axes.plot(
+        fine,
+        border,
+        color="white",
+        linewidth=2,
+        linestyle="--",
+        path_effects=[withStroke(linewidth=4, foreground="black")],
+    )
+    if border.min() > max(depths):
+        axes.text(0.5, 0.95, "no border by theory", ha="center", va="top", transform=axes.transAxes)
+    axes.set_title(_TITLES[kind], fontsize=10)
+    axes.set(xscale="log", yscale="log", ylim=_edges(y)[[0, -1]], xlim=_edges(x)[[0, -1]], xlabel="sigma_w")
     axes.set_xticks(x, [f"{each:g}" for each in x], fontsize=8)
     axes.set_yticks(y, [f"{each:g}" for each in y])
     axes.set_xticks([], minor=True)
     axes.set_yticks([], minor=True)
+    return mesh
 
 
 def _edges(values: Array) -> Array:

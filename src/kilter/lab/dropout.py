@@ -12,8 +12,8 @@ from kilter.core.errors import InputError
 from kilter.data.dataset import Dataset
 from kilter.lab.checks import at_least
 from kilter.lab.experiment import Row, Told, experiment
-from kilter.lab.learning import courses
-from kilter.lab.shades import shades
+from kilter.lab.learning import courses, draw_losses
+from kilter.lab.shades import hue
 from kilter.lab.sources import dataset
 from kilter.metrics import LogLoss
 from kilter.report.calibration import calibration_error, reliability
@@ -176,17 +176,18 @@ def _said(found: _Found, rate: float) -> str:
 
 def _draw(found: _Found, rate: float, figure: "Figure") -> None:
     (courses, by_rate), (together, calibrated) = figure.subplots(2, 2)
-    _draw_courses(found, courses)
+    draw_losses(courses, [f"rate {each:g}" for each in found.rates], found.train, found.held)
+    courses.legend(frameon=False)
     for place, (label, own) in enumerate({"hidden layers": found.hidden, "inputs": found.inputs}.items()):
-        by_rate.plot(found.rates, own, color=f"C{place}", marker="o", label=f"dropout on {label}", linewidth=1.8)
+        by_rate.plot(found.rates, own, color=hue(place), marker="o", label=f"dropout on {label}", linewidth=1.8)
     by_rate.set(xlabel="rate", ylabel="accuracy on held-out digits")
     by_rate.legend(frameon=False)
     several = {f"passes, rate {rate:g}": found.passes, "nets without dropout": found.nets}
     for place, (label, told) in enumerate(several.items()):
         own = [_loss(each, found.classes) for each in told.values()]
-        together.plot(list(told), own, color=f"C{place}", marker="o", label=label, linewidth=1.8)
+        together.plot(list(told), own, color=hue(place), marker="o", label=label, linewidth=1.8)
     scaled = _loss(found.scaled, found.classes)
-    together.axhline(scaled, color="C0", linestyle=":", label=f"one pass, dropout off, rate {rate:g}")
+    together.axhline(scaled, color=hue(0), linestyle=":", label=f"one pass, dropout off, rate {rate:g}")
     together.set_xscale("log", base=2)
     counts = sorted({*found.passes, *found.nets})
     together.set_xticks(counts, map(str, counts))
@@ -195,23 +196,12 @@ def _draw(found: _Found, rate: float, figure: "Figure") -> None:
     _draw_calibration(found, calibrated)
 
 
-def _draw_courses(found: _Found, axes: "Axes") -> None:
-    """Loss over epochs, light colors for high rates."""
-    chosen = range(0, len(found.rates), 2)
-    for place, color in zip(chosen, shades(len(chosen)), strict=True):
-        epochs = np.arange(1, found.held.shape[-1] + 1)
-        axes.plot(epochs, found.held[place], color=color, label=f"rate {found.rates[place]:g}", linewidth=1.8)
-        axes.plot(epochs, found.train[place], color=color, linestyle=":", linewidth=1.4)
-    axes.set(yscale="log", xlabel="epoch", ylabel="loss, nats; held-out (lines), training (dotted)")
-    axes.legend(frameon=False)
-
-
 def _draw_calibration(found: _Found, axes: "Axes") -> None:
     axes.plot([0, 1], [0, 1], color="0.6", linewidth=1)
     for place, (name, told) in enumerate(found.forms.items()):
         share, confidence, accuracy = reliability(told, found.classes)
         filled = share * len(told) >= _FEWEST
         label = f"{name}: error {calibration_error(told, found.classes):.3f}"
-        axes.plot(confidence[filled], accuracy[filled], color=f"C{place}", marker="o", markersize=4, label=label)
+        axes.plot(confidence[filled], accuracy[filled], color=hue(place), marker="o", markersize=4, label=label)
     axes.set(xlabel="confidence", ylabel="accuracy at this confidence", xlim=(0, 1.02), ylim=(0, 1.02))
     axes.legend(frameon=False, fontsize=9, loc="lower left", bbox_to_anchor=(0, 1))

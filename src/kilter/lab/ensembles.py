@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kilter import losses, nn, optim
+from kilter import losses, optim
 from kilter.core.errors import InputError
 from kilter.data.dataset import Dataset
 from kilter.ensembles import ensemble, snapshots
 from kilter.lab.checks import at_least
 from kilter.lab.experiment import Row, Told, experiment
+from kilter.lab.learning import relu_net
+from kilter.lab.shades import hue
 from kilter.lab.sources import dataset
 from kilter.metrics import LogLoss
 from kilter.optim.optimizer import Optimizer
@@ -83,8 +85,8 @@ def ensembles(
 
 
 def _recipe(units: int, epochs: int, optimizer: Optimizer) -> Recipe:
-    net = nn.Chain(*[layer for _ in range(2) for layer in (nn.Dense(units), nn.ReLU())], nn.Dense(10))
-    return Recipe(net, losses.SoftmaxCrossEntropy(), optimizer=optimizer, batch_size=50, epochs=epochs)
+    loss = losses.SoftmaxCrossEntropy()
+    return Recipe(relu_net(units, 2, 10), loss, optimizer=optimizer, batch_size=50, epochs=epochs)
 
 
 def _sizes(members: int) -> list[int]:
@@ -140,8 +142,8 @@ def _draw(by_size: Array, ways: Scores, members: int, figure: "Figure") -> None:
     for row, name in enumerate(("accuracy on held-out digits", "held-out loss, nats")):
         left, right = panels[row]
         own = by_size[..., row]
-        left.fill_between(sizes, own.min(1), own.max(1), color="C0", alpha=0.2, linewidth=0, label="random sets")
-        left.plot(sizes, own.mean(1), color="C0", marker="o", linewidth=1.8, label="mean")
+        left.fill_between(sizes, own.min(1), own.max(1), color=hue(0), alpha=0.2, linewidth=0, label="random sets")
+        left.plot(sizes, own.mean(1), color=hue(0), marker="o", linewidth=1.8, label="mean")
         left.set(ylabel=name, xlabel="independent nets")
         _draw_ways(ways, row, right)
         right.set(xlabel=name)
@@ -155,8 +157,8 @@ def _draw_ways(ways: Scores, row: int, axes: "Axes") -> None:
     low, high = min(map(min, others)) - 0.3 * span, max(map(max, others)) + 0.3 * span
     for place, values in enumerate([*others, last]):
         if low <= np.mean(values) <= high:
-            axes.plot(values, [place] * len(values), "o", color=f"C{place}", alpha=0.5)
-            axes.plot([np.mean(values)] * 2, [place - 0.3, place + 0.3], color=f"C{place}", linewidth=2.5)
+            axes.plot(values, [place] * len(values), "o", color=hue(place), alpha=0.5)
+            axes.plot([np.mean(values)] * 2, [place - 0.3, place + 0.3], color=hue(place), linewidth=2.5)
         else:
             arrow = "\N{LEFTWARDS ARROW} {}" if np.mean(values) < low else "{} \N{RIGHTWARDS ARROW}"
             axes.text((low + high) / 2, place, arrow.format(f"{np.mean(values):.2f}"), ha="center", va="center")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec
 
 from kilter.core import files
+from kilter.lab.checks import like
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -97,13 +98,14 @@ class Experiment:
 
 def experiment(make: Callable[Given, Told]) -> Callable[Given, Experiment]:
     """Make an experiment of a function that finds something; its first line of documentation is the question."""
-    question = (inspect.getdoc(make) or "").split("\n")[0]
+    question, signature = (inspect.getdoc(make) or "").split("\n")[0], inspect.signature(make)
 
     @functools.wraps(make)
     def run(*args: Given.args, **given: Given.kwargs) -> Experiment:
-        bound = inspect.signature(make).bind(*args, **given)
+        bound = signature.bind(*args, **given)
         bound.apply_defaults()
-        return Experiment(make.__name__, question, dict(bound.arguments), make(*args, **given))
+        settings = {name: like(name, signature.parameters[name].default, it) for name, it in bound.arguments.items()}
+        return Experiment(make.__name__, question, settings, make(**settings))
 
     run.__annotations__ = make.__annotations__ | {"return": Experiment}
     return run

@@ -1,11 +1,13 @@
 """What a chain of layers does to the size of a signal."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kilter.lab.checks import at_least
 from kilter.lab.experiment import Row, Told, experiment
+from kilter.lab.shades import hue
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -37,32 +39,28 @@ def gain(
     at_least(2, depth=depth, width=width)
     at_least(0, scalars=scalars, gains=gains)
     layers = np.arange(depth + 1)
-    lines = {f"weight {weight:g}": (np.full(depth, weight).cumprod(), weight) for weight in scalars}
-    lines |= {f"matrices, gain {g:g}": (_chain(g, depth, width, seed), g) for g in gains}
-    seen = {name: np.concatenate([[1.0], line]) for name, (line, _) in lines.items()}
-    predicted = {name: base**layers for name, (_, base) in lines.items()}
+    one = {f"weight {weight:g}": (np.full(depth, weight).cumprod(), weight) for weight in scalars}
+    many = {f"gain {g:g}": (_chain(g, depth, width, seed), g) for g in gains}
+    seen = {name: np.concatenate([[1.0], line]) for name, (line, _) in (one | many).items()}
+    predicted = {name: base**layers for name, (_, base) in (one | many).items()}
     rows: list[Row] = [
-        {
-            "chain": name,
-            "layer": int(layer),
-            "seen": float(seen[name][layer]),
-            "predicted": float(predicted[name][layer]),
-        }
-        for name in lines
+        {"chain": name, "layer": int(layer), "seen": float(line[layer]), "predicted": float(predicted[name][layer])}
+        for name, line in seen.items()
         for layer in layers
     ]
-    ends = "; ".join(f"{name} {line[-1]:.2g}" for name, line in seen.items())
+    ends = "; ".join(f"{name} {line[-1]:.2g} (predicted {predicted[name][-1]:.2g})" for name, line in seen.items())
     sentence = f"After {depth} layers a signal of size 1 has the size: {ends}."
+    panels = {"one weight a layer": list(one), f"random matrices, {width} x {width}": list(many)}
+    return Told(rows, sentence, partial(_draw, panels, seen, predicted))
 
-    def draw(figure: "Figure") -> None:
-        axes = figure.subplots()
-        for place, name in enumerate(lines):
-            axes.plot(layers, seen[name], color=f"C{place}", label=name, linewidth=2)
-            axes.plot(layers, predicted[name], color=f"C{place}", linestyle=":", linewidth=1.2)
-        axes.set(yscale="log", xlabel="layer", ylabel="size of the signal; dotted: predicted")
+
+def _draw(panels: dict[str, list[str]], seen: dict[str, Array], predicted: dict[str, Array], figure: "Figure") -> None:
+    for axes, (title, names) in zip(figure.subplots(1, len(panels)), panels.items(), strict=True):
+        for place, name in enumerate(names):
+            axes.plot(seen[name], color=hue(place), label=name, linewidth=2)
+            axes.plot(predicted[name], color="black", linestyle=":", linewidth=1.2)
+        axes.set(yscale="log", title=title, xlabel="layer", ylabel="size of the signal; dotted: predicted")
         axes.legend(frameon=False)
-
-    return Told(rows, sentence, draw)
 
 
 def _chain(gain: float, depth: int, width: int, seed: int) -> Array:

@@ -1,6 +1,7 @@
 """What weights of several distributions do to a weighted sum of many inputs."""
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -8,6 +9,8 @@ import numpy as np
 
 from kilter.lab.checks import at_least
 from kilter.lab.experiment import Row, Told, experiment
+from kilter.lab.ridges import ridges
+from kilter.lab.shades import hue
 from kilter.nn.initializers import Initializer, Normal, TruncatedNormal, Uniform, VarianceScaling
 
 if TYPE_CHECKING:
@@ -54,28 +57,15 @@ def init_distributions(
     shown = inputs[len(inputs) // 2]
     units = max(sums, -(-draws // shown))
     x = np.random.default_rng(seed).normal(size=(max(inputs), sums))
-    weights, rows = {}, []
-    for name, kind in _KINDS.items():
-        most = np.asarray(kind(jax.random.key(seed), (max(inputs), units)))
-        weights[name] = _fewer(kind, most, shown).ravel()[:draws]
-        rows += [_row(name, x[:n], _fewer(kind, most, n)[:, :sums]) for n in inputs]
-    longest = [row for row in rows if row["inputs"] == max(inputs)]
-    sizes = ", ".join(f"{row['std']:.2g} ({row['weights']})" for row in longest)
-    shares = ", ".join(f"{row['beyond_1']:.0%}" for row in longest)
-    sentence = (
-        f"A sum of {max(inputs)} inputs of standard deviation 1 has the standard deviation {sizes}; "
-        f"its size is above 1 in {shares} of the cases."
-    )
-
-    def draw(figure: "Figure") -> None:
-        places = figure.subplot_mosaic([["a", "b", "c", "d"], ["e", "e", "f", "f"]], height_ratios=[2, 3])
-        _histograms([places[each] for each in "abcd"], weights, shown)
-        _lines(places["e"], rows, "std", "std of the sum")
-        _lines(places["f"], rows, "beyond_1", "share with |sum| > 1")
-        places["e"].set_yscale("log", base=2)
-        places["e"].legend(frameon=False, fontsize=9)
-
-    return Told(rows, sentence, draw, (10.0, 6.0))
+    most = {name: np.asarray(kind(jax.random.key(seed), (max(inputs), units))) for name, kind in _KINDS.items()}
+    weights = {name: _fewer(_KINDS[name], every, shown).ravel()[:draws] for name, every in most.items()}
+    added = {
+        name: [(x[:n] * _fewer(_KINDS[name], every, n)[:, :sums]).sum(0) for n in inputs]
+        for name, every in most.items()
+    }
+    rows = [_row(name, n, found) for name, own in added.items() for n, found in zip(inputs, own, strict=True)]
+    draw = partial(_draw, weights, shown, inputs, added, rows)
+    return Told(rows, _said([row for row in rows if row["inputs"] == max(inputs)]), draw, (10.5, 9.5))
 
 
 def _fewer(kind: Initializer, most: Array, inputs: int) -> Array:
@@ -83,10 +73,9 @@ def _fewer(kind: Initializer, most: Array, inputs: int) -> Array:
     return most[:inputs] * float(kind.std((inputs, most.shape[1])) / kind.std(most.shape))
 
 
-def _row(name: str, x: Array, weights: Array) -> Row:
+def _row(name: str, inputs: int, found: Array) -> Row:
     """Sums of so many inputs, seen and predicted."""
-    inputs, found = len(x), (weights * x).sum(0)
-    std = math.sqrt(inputs) * float(_KINDS[name].std(weights.shape))
+    std = math.sqrt(inputs) * float(_KINDS[name].std((inputs, len(found))))
     return {
         "weights": name,
         "inputs": inputs,
@@ -97,11 +86,39 @@ def _row(name: str, x: Array, weights: Array) -> Row:
     }
 
 
-def _histograms(places: Any, weights: dict[str, Array], inputs: int) -> None:
-    for place, (axes, (name, drawn)) in enumerate(zip(places, weights.items(), strict=True)):
-        axes.hist(drawn, bins=np.linspace(-3.5, 3.5, 106), density=True, color=f"C{place}")
-        axes.set(title=f"{name}, n = {inputs}" if "n)" in name else name, xlabel="weight", xlim=(-3.5, 3.5))
-    places[0].set_ylabel("density")
+def _said(longest: list[Row]) -> str:
+    sizes = ", ".join(f"{row['std']:.2g} ({row['weights']})" for row in longest)
+    shares = ", ".join(f"{row['beyond_1']:.0%}" for row in longest)
+    return (
+        f"A sum of {longest[0]['inputs']} inputs of standard deviation 1 has the standard deviation {sizes}; "
+        f"its size is above 1 in {shares} of the cases."
+    )
+
+
+def _draw(
+    weights: dict[str, Array],
+    shown: int,
+    inputs: tuple[int, ...],
+    added: dict[str, list[Array]],
+    rows: list[Row],
+    figure: "Figure",
+) -> None:
+    places = figure.subplot_mosaic([list("abcd"), list("efgh"), list("iijj")], height_ratios=[2, 3, 3])
+    for place, (name, drawn) in enumerate(weights.items()):
+        axes = places["abcd"[place]]
+        axes.hist(drawn, bins=np.linspace(-3.5, 3.5, 106), density=True, color=hue(place))
+        axes.set_title(f"{name}, n = {shown}" if "n)" in name else name, fontsize=11)
+        axes.set(xlabel="weight", xlim=(-3.5, 3.5))
+    far = max(np.quantile(np.abs(found), 0.995) for own in added.values() for found in own)
+    for place, own in zip("efgh", added.values(), strict=True):
+        ridges(places[place], own, np.linspace(-far, far, 122), [f"n = {n}" for n in inputs])
+        places[place].set(xlabel="sum", yticks=[])
+    places["a"].set_ylabel(f"density of {len(weights[name])} draws")
+    places["e"].set_ylabel("sums of n inputs")
+    _lines(places["i"], rows, "std", "std of the sum")
+    _lines(places["j"], rows, "beyond_1", "share with |sum| > 1")
+    places["i"].set_yscale("log", base=2)
+    places["i"].legend(frameon=False, fontsize=9)
 
 
 def _lines(axes: Any, rows: list[Row], column: str, label: str) -> None:
@@ -109,8 +126,8 @@ def _lines(axes: Any, rows: list[Row], column: str, label: str) -> None:
     for place, name in enumerate(_KINDS):
         own = sorted((row for row in rows if row["weights"] == name), key=lambda row: row["inputs"])
         n = [row["inputs"] for row in own]
-        axes.plot(n, [row[column] for row in own], color=f"C{place}", marker="o", markersize=4, linewidth=0, label=name)
-        axes.plot(n, [row[predicted] for row in own], color=f"C{place}", linewidth=1.4)
+        axes.plot(n, [row[column] for row in own], color=hue(place), marker="o", markersize=4, linewidth=0, label=name)
+        axes.plot(n, [row[predicted] for row in own], color=hue(place), linewidth=1.4)
     axes.set_xscale("log", base=2)
     axes.set(xlabel="inputs n", ylabel=f"{label}; lines: {said}")
     axes.grid(alpha=0.25)

@@ -1,15 +1,18 @@
 """How the spread of the first weights decides on the training of a deep network."""
 
 import itertools
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kilter import nn, optim
+from kilter.data.dataset import Dataset
 from kilter.lab import words
 from kilter.lab.checks import at_least
 from kilter.lab.experiment import Row, Told, experiment
 from kilter.lab.learning import band, courses, epoch_axis, seeds_of
+from kilter.lab.shades import hue
 from kilter.lab.sources import dataset
 from kilter.losses import SoftmaxCrossEntropy
 from kilter.train.launch import train_fleet
@@ -17,6 +20,8 @@ from kilter.train.recipe import Recipe
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+Array = np.ndarray[Any, Any]
 
 
 @experiment
@@ -55,46 +60,52 @@ def init_training(
     rows = dataset(data, seed=0)
     behind = words.activation(activation)
     sizes = [*rows.shape, *[units] * layers, rows.classes]
-    recipes = [
-        Recipe(
-            _net(words.initializer(word, behind), behind, sizes),
-            SoftmaxCrossEntropy(),
-            optimizer=optim.SGD(lr, momentum=0.9),
-            epochs=epochs,
-        )
-        for word in initializers
-    ]
-    runs = train_fleet(recipes, rows, seeds=seeds_of(seeds), progress=False)
-    own = {word: runs[place * seeds : (place + 1) * seeds] for place, word in enumerate(initializers)}
-    losses = {word: courses(each, "loss", epochs) for word, each in own.items()}
-    scores = {word: courses(each, "val_accuracy", epochs) for word, each in own.items()}
+    nets = [_net(words.initializer(word, behind), behind, sizes) for word in initializers]
+    losses, scores = _trained(nets, rows, lr, epochs, seeds)
     table: list[Row] = [
         {
             "initializer": word,
             "epoch": epoch + 1,
-            "loss": float(losses[word][:, epoch].mean()),
-            "val_accuracy": float(scores[word][:, epoch].mean()),
+            "loss": float(losses[place, :, epoch].mean()),
+            "val_accuracy": float(scores[place, :, epoch].mean()),
         }
-        for word in initializers
+        for place, word in enumerate(initializers)
         for epoch in range(epochs)
     ]
-    ends = "; ".join(f"{word} {losses[word][:, -1].mean():.2g} and {scores[word][:, -1].mean():.1%}" for word in losses)
-    chance = np.log(rows.classes)
-    sentence = (
-        f"After {epochs} epochs training loss (at chance {chance:.2f}) and accuracy on held-out rows are: {ends}."
+    chance = float(np.log(rows.classes))
+    return Told(table, _said(table, epochs, chance), partial(_draw, initializers, losses, scores, chance))
+
+
+def _trained(nets: list[nn.Chain], rows: Dataset, lr: float, epochs: int, seeds: int) -> tuple[Array, Array]:
+    """Training losses and validation accuracies ``(nets, seeds, epochs)``."""
+    by = optim.SGD(lr, momentum=0.9)
+    recipes = [Recipe(net, SoftmaxCrossEntropy(), optimizer=by, epochs=epochs) for net in nets]
+    runs = train_fleet(recipes, rows, seeds=seeds_of(seeds), progress=False)
+    losses, scores = (
+        courses(runs, name, epochs).reshape(len(nets), seeds, epochs) for name in ("loss", "val_accuracy")
     )
+    return losses, scores
 
-    def draw(figure: "Figure") -> None:
-        left, right = figure.subplots(1, 2)
-        for place, word in enumerate(initializers):
-            band(left, losses[word], color=f"C{place}", label=word)
-            band(right, scores[word], color=f"C{place}", label=word)
-        left.axhline(chance, color="0.6", linestyle=":", linewidth=1.2)
-        left.set(xlabel=epoch_axis(seeds), ylabel="training loss; dotted: at chance", yscale="log")
-        right.set(xlabel=epoch_axis(seeds), ylabel="accuracy on held-out rows", ylim=(0, 1.02))
-        right.legend(frameon=False, loc="center right")
 
-    return Told(table, sentence, draw)
+def _said(table: list[Row], epochs: int, chance: float) -> str:
+    ends = "; ".join(
+        f"{row['initializer']} {row['loss']:.2g} and {row['val_accuracy']:.1%}"
+        for row in table
+        if row["epoch"] == epochs
+    )
+    return f"After {epochs} epochs training loss (at chance {chance:.2f}) and accuracy on held-out rows are: {ends}."
+
+
+def _draw(named: tuple[str, ...], losses: Array, scores: Array, chance: float, figure: "Figure") -> None:
+    left, right = figure.subplots(1, 2)
+    for place, word in enumerate(named):
+        band(left, losses[place], color=hue(place), label=word)
+        band(right, scores[place], color=hue(place), label=word)
+    left.axhline(chance, color="0.6", linestyle=":", linewidth=1.2)
+    below = epoch_axis(losses.shape[1])
+    left.set(xlabel=below, ylabel="training loss, nats; dotted: at chance", yscale="log")
+    right.set(xlabel=below, ylabel="accuracy on held-out rows", ylim=(0, 1.02))
+    right.legend(frameon=False, loc="center right")
 
 
 def _net(initializer: nn.initializers.Initializer, behind: nn.Layer, sizes: list[int]) -> nn.Chain:

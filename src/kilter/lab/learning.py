@@ -1,11 +1,13 @@
-"""Courses of trainings over seeds, as arrays and as lines."""
+"""Trainings over seeds: the network that many experiments train, and courses as arrays and as lines."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from kilter import nn
 from kilter.core.errors import InputError
+from kilter.lab.shades import shades
 from kilter.train.run import Run
 
 Array = np.ndarray[Any, Any]
@@ -20,6 +22,15 @@ def seeds_of(count: int) -> range:
     if count < 1:
         raise InputError(f"seeds must be at least 1, got {count!r}")
     return range(count)
+
+
+def relu_net(units: int, hidden: int, classes: int) -> nn.Chain:
+    """So many hidden layers with ReLU.
+
+    >>> relu_net(8, 1, 3)
+    nn.Chain(nn.Dense(8), nn.ReLU(), nn.Dense(3))
+    """
+    return nn.Chain(*[layer for _ in range(hidden) for layer in (nn.Dense(units), nn.ReLU())], nn.Dense(classes))
 
 
 def epoch_axis(seeds: int) -> str:
@@ -54,3 +65,13 @@ def band(axes: Any, values: Array, **look: Any) -> None:
     axes.plot(epochs, values.mean(0), **{"linewidth": 1.8, **look})
     if len(values) > 1:
         axes.fill_between(epochs, values.min(0), values.max(0), color=look["color"], alpha=0.15, linewidth=0)
+
+
+def draw_losses(axes: Any, named: Sequence[str], train: Array, held: Array) -> None:
+    """Courses of losses ``(settings, epochs)`` of every other setting, light colors for late ones."""
+    chosen = range(0, len(named), 2)
+    for place, color in zip(chosen, shades(len(chosen)), strict=True):
+        epochs = np.arange(1, held.shape[-1] + 1)
+        axes.plot(epochs, held[place], color=color, label=named[place], linewidth=1.8)
+        axes.plot(epochs, train[place], color=color, linestyle=":", linewidth=1.4)
+    axes.set(yscale="log", xlabel="epoch", ylabel="held-out loss, nats; dotted: training")

@@ -1,14 +1,17 @@
 """What the learning rate and its schedule do to a training."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kilter import nn, optim
+from kilter.data.dataset import Dataset
 from kilter.lab import words
 from kilter.lab.checks import at_least
 from kilter.lab.experiment import Row, Told, experiment
-from kilter.lab.learning import band, courses, epoch_axis, seeds_of
+from kilter.lab.learning import band, courses, epoch_axis, relu_net, seeds_of
+from kilter.lab.shades import hue, shades
 from kilter.lab.sources import dataset
 from kilter.losses import SoftmaxCrossEntropy
 from kilter.train.launch import train_fleet
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Array = np.ndarray[Any, Any]
+Case = tuple[float, str]
 _SCHEDULES = {
     "constant": lambda lr: lr,
     "cosine": optim.Cosine,
@@ -58,17 +62,9 @@ def learning_rate(
     at_least(1, units=units, epochs=epochs)
     words.some(rates=rates, scheduled=scheduled)
     rows = dataset(data, seed=0)
-    cases = list(
-        dict.fromkeys([(lr, "constant") for lr in rates] + [(lr, name) for lr in scheduled for name in _SCHEDULES])
-    )
-    net = nn.Chain(nn.Dense(units), nn.ReLU(), nn.Dense(units), nn.ReLU(), nn.Dense(rows.classes))
-    recipes = [
-        Recipe(net, SoftmaxCrossEntropy(), optimizer=optim.SGD(_SCHEDULES[name](lr), momentum=0.9), epochs=epochs)
-        for lr, name in cases
-    ]
-    runs = train_fleet(recipes, rows, seeds=seeds_of(seeds), progress=False)
-    losses = dict(zip(cases, courses(runs, "loss", epochs).reshape(len(cases), seeds, epochs), strict=True))
-    scores = dict(zip(cases, np.reshape([run.score for run in runs], (len(cases), seeds)), strict=True))
+    constant = [(lr, "constant") for lr in rates]
+    cases = list(dict.fromkeys(constant + [(lr, name) for lr in scheduled for name in _SCHEDULES]))
+    losses, scores = _trained(cases, relu_net(units, 2, rows.classes), rows, epochs, seeds)
     table: list[Row] = [
         {
             "rate": lr,
@@ -79,31 +75,51 @@ def learning_rate(
         }
         for lr, name in cases
     ]
+    draw = partial(_draw, rates, scheduled, losses, epoch_axis(seeds))
+    return Told(table, _told(table, epochs), draw, (3.6 * (1 + len(scheduled)), 3.8))
+
+
+def _trained(
+    cases: list[Case], net: nn.Chain, rows: Dataset, epochs: int, seeds: int
+) -> tuple[dict[Case, Array], dict[Case, Array]]:
+    """Training losses ``(seeds, epochs)`` and scores ``(seeds,)`` of each rate and schedule."""
+    recipes = [
+        Recipe(net, SoftmaxCrossEntropy(), optimizer=optim.SGD(_SCHEDULES[name](lr), momentum=0.9), epochs=epochs)
+        for lr, name in cases
+    ]
+    runs = train_fleet(recipes, rows, seeds=seeds_of(seeds), progress=False)
+    losses = courses(runs, "loss", epochs).reshape(len(cases), seeds, epochs)
+    scores = np.reshape([run.score for run in runs], (len(cases), seeds))
+    return dict(zip(cases, losses, strict=True)), dict(zip(cases, scores, strict=True))
+
+
+def _told(table: list[Row], epochs: int) -> str:
     constant = ", ".join(_said(row, f"{row['rate']:g}") for row in table if row["schedule"] == "constant")
     others = ", ".join(
         _said(row, f"{row['rate']:g} {row['schedule']}") for row in table if row["schedule"] != "constant"
     )
-    sentence = f"After {epochs} epochs the training loss is {constant}; with schedules {others}."
-
-    def draw(figure: "Figure") -> None:
-        left, *others = figure.subplots(1, 1 + len(scheduled), sharey=True)
-        for place, lr in enumerate(rates):
-            band(left, losses[lr, "constant"], color=f"C{place}", label=f"{lr:g}")
-        left.set_title("constant rates")
-        for axes, lr in zip(others, scheduled, strict=True):
-            for place, name in enumerate(_SCHEDULES):
-                band(axes, losses[lr, name], color=f"C{4 + place}", label=name)
-            axes.set_title(f"rate {lr:g}")
-        for axes in (left, *others):
-            axes.set(xlabel=epoch_axis(seeds), yscale="log")
-            axes.legend(frameon=False, fontsize=9, loc="lower left")
-        left.set(ylabel="training loss", ylim=_limits(losses))
-
-    return Told(table, sentence, draw, (3.6 * (1 + len(scheduled)), 3.8))
+    return f"After {epochs} epochs the training loss is {constant}; with schedules {others}."
 
 
 def _said(row: Row, name: str) -> str:
     return f"{row['loss']:.2g} ({name})" if not row["diverged"] else f"diverged in {row['diverged']} runs ({name})"
+
+
+def _draw(
+    rates: tuple[float, ...], scheduled: tuple[float, ...], losses: dict[Case, Array], below: str, figure: "Figure"
+) -> None:
+    left, *others = figure.subplots(1, 1 + len(scheduled), sharey=True)
+    for color, lr in zip(shades(len(rates)), rates, strict=True):
+        band(left, losses[lr, "constant"], color=color, label=f"{lr:g}")
+    left.set_title("constant rates")
+    for axes, lr in zip(others, scheduled, strict=True):
+        for place, name in enumerate(_SCHEDULES):
+            band(axes, losses[lr, name], color=hue(place), label=name)
+        axes.set_title(f"rate {lr:g} by schedule")
+    for axes in (left, *others):
+        axes.set(xlabel=below, yscale="log")
+        axes.legend(frameon=False, fontsize=9, loc="lower left")
+    left.set(ylabel="training loss, nats", ylim=_limits(losses))
 
 
 def _limits(losses: dict[Any, Array]) -> tuple[float, float]:

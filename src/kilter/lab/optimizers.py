@@ -1,16 +1,17 @@
 """Ways of optimizers over surfaces, and their learning curves, each with a tuned rate."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kilter import nn
 from kilter.data.dataset import Dataset
 from kilter.lab import words
 from kilter.lab.checks import at_least
 from kilter.lab.experiment import Row, Told, experiment
 from kilter.lab.landscapes import LANDSCAPES, gaps, heights, paths
-from kilter.lab.learning import band, best_rate, courses, epoch_axis, seeds_of
+from kilter.lab.learning import band, best_rate, courses, epoch_axis, relu_net, seeds_of
+from kilter.lab.shades import hue
 from kilter.lab.sources import dataset
 from kilter.losses import SoftmaxCrossEntropy
 from kilter.train.launch import train_fleet
@@ -31,7 +32,7 @@ def optimizers(
     *,
     optimizers: tuple[str, ...] = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam"),
     rates: tuple[float, ...] = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3),
-    steps: int = 100,
+    steps: int = 200,
     units: int = 32,
     epochs: int = 12,
     seeds: int = 3,
@@ -67,32 +68,45 @@ def optimizers(
     shown = {word: losses[word][place] for word, place in best.items()}
     table = [row for word, way in ways.items() for row in _surfaces(word, *way)]
     table += [_learned(word, shown[word], rates[place]) for word, place in best.items()]
-    ranked = sorted(shown, key=lambda word: shown[word][:, -1].mean())
-    reached = ", ".join(f"{word} {shown[word][:, -1].mean():.2g} (rate {rates[best[word]]:g})" for word in ranked)
-    sentence = f"With the best of {len(rates)} rates, the training loss on {data} after {epochs} epochs is: {reached}."
+    told = {word: f"{word}, rate {rates[place]:g}" for word, place in best.items()}
+    draw = partial(_draw, ways, {told[word]: each for word, each in shown.items()}, data)
+    return Told(table, _said(table, len(rates), data, epochs), draw, (2.3 * max(3, len(optimizers)), 10.5))
 
-    def draw(figure: "Figure") -> None:
-        places = figure.subplots(2, len(LANDSCAPES))
-        for which in range(len(LANDSCAPES)):
-            _contours(places[0, which], which)
-            for place, (word, (way, _)) in enumerate(ways.items()):
-                _way(places[0, which], way[which], f"C{place}", word)
-        _heights(places[1, 0], {word: way for word, (way, _) in ways.items()}, 0)
-        _heights(places[1, 1], {word: way for word, (way, _) in ways.items()}, 1)
-        for place, (word, each) in enumerate(shown.items()):
-            band(places[1, 2], each, color=f"C{place}", label=word)
-        places[1, 2].set(yscale="log", xlabel=epoch_axis(seeds), ylabel="training loss", title=data)
-        handles, labels = places[1, 2].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
 
-    return Told(table, sentence, draw, (12.0, 7.4))
+def _said(table: list[Row], rates: int, data: str, epochs: int) -> str:
+    ranked = sorted((row for row in table if row["on"] == "data"), key=lambda row: row["reached"])
+    reached = ", ".join(f"{row['optimizer']} {row['reached']:.2g} (rate {row['rate']:g})" for row in ranked)
+    return f"With the best of {rates} rates, the training loss on {data} after {epochs} epochs is: {reached}."
+
+
+def _draw(ways: dict[str, tuple[Array, Array]], shown: dict[str, Array], data: str, figure: "Figure") -> None:
+    upper, lower = figure.subfigures(2, 1, squeeze=False, height_ratios=[7, 3.5])[:, 0]
+    upper.suptitle("paths, each with its best rate (lr)", fontsize=11)
+    panels = upper.subplots(len(LANDSCAPES), len(ways), sharex="row", sharey="row", squeeze=False)
+    for which, row in enumerate(panels):
+        for place, (word, (way, lr)) in enumerate(ways.items()):
+            _contours(row[place], which)
+            row[place].plot(*way[which].T, color=hue(place), marker="o", markersize=2.5, linewidth=1.1)
+            row[place].set_title(f"{word}, lr {lr[which]:.2g}", fontsize=10)
+        title = list(LANDSCAPES.values())[which].name.replace(" ", "\n", 1)
+        row[0].set_ylabel(f"{title}\ny", fontsize=9)
+    *heights, learned = lower.subplots(1, len(LANDSCAPES) + 1)
+    for which, axes in enumerate(heights):
+        _heights(axes, [way for way, _ in ways.values()], which)
+    for place, (label, each) in enumerate(shown.items()):
+        band(learned, each, color=hue(place), label=label)
+    below = epoch_axis(len(next(iter(shown.values()))))
+    learned.set(yscale="log", xlabel=below, ylabel="training loss, nats", title=data)
+    handles, labels = learned.get_legend_handles_labels()
+    title = f"rates on {data}"
+    lower.legend(handles, labels, loc="outside lower center", ncols=6, frameon=False, title=title)
 
 
 def _losses(
     optimizers: tuple[str, ...], rates: tuple[float, ...], rows: Dataset, units: int, epochs: int, seeds: int
 ) -> dict[str, Array]:
     """Training losses of each optimizer, ``(rates, seeds, epochs)``."""
-    net = nn.Chain(nn.Dense(units), nn.ReLU(), nn.Dense(units), nn.ReLU(), nn.Dense(rows.classes))
+    net = relu_net(units, 2, rows.classes)
     recipes = [
         Recipe(net, SoftmaxCrossEntropy(), optimizer=words.optimizer(word, lr), epochs=epochs)
         for word in optimizers
@@ -135,15 +149,11 @@ def _contours(axes: Any, which: int) -> None:
     x, y = np.meshgrid(np.linspace(left, right, 200), np.linspace(bottom, top, 200))
     above = np.asarray(heights(np.stack([x, y])))[which] - shape.least
     axes.contour(x, y, np.log10(above + 1e-2), levels=14, colors="0.75", linewidths=0.7, linestyles="solid")
-    axes.scatter(*zip(*shape.minima, strict=True), marker="*", s=110, color="black", zorder=3)
-    axes.set(xlim=(left, right), ylim=(bottom, top), title=shape.name, xlabel="x", ylabel="y")
+    axes.scatter(*zip(*shape.minima, strict=True), marker="*", s=80, color="black", zorder=3)
+    axes.set(xlim=(left, right), ylim=(bottom, top), xlabel="x")
 
 
-def _way(axes: Any, way: Array, color: str, label: str) -> None:
-    axes.plot(way[:, 0], way[:, 1], color=color, marker="o", markersize=2, linewidth=1.1, label=label, alpha=0.85)
-
-
-def _heights(axes: Any, ways: dict[str, Array], which: int) -> None:
-    for place, way in enumerate(ways.values()):
-        axes.plot(np.maximum(gaps(way)[which], _LEAST), color=f"C{place}", linewidth=1.6)
+def _heights(axes: Any, ways: list[Array], which: int) -> None:
+    for place, way in enumerate(ways):
+        axes.plot(np.maximum(gaps(way)[which], _LEAST), color=hue(place), linewidth=1.6)
     axes.set(yscale="log", xlabel="step", ylabel="height above the minimum", title=list(LANDSCAPES)[which].capitalize())

@@ -15,6 +15,7 @@ from kilter.lab import words
 from kilter.lab.checks import at_least
 from kilter.lab.experiment import Row, Told, experiment
 from kilter.lab.learning import band, best_rate, courses, epoch_axis, seeds_of
+from kilter.lab.shades import hue
 from kilter.lab.sources import dataset
 from kilter.losses import SoftmaxCrossEntropy
 from kilter.train.launch import train_fleet
@@ -81,7 +82,7 @@ def preprocessing(
         left, right = lower.subfigures(1, 2, squeeze=False, width_ratios=[5, 4])[0]
         axes = left.subplots()
         for place, (name, each) in enumerate(shown.items()):
-            band(axes, each, color=f"C{place}", label=f"{name}, rate {rates[best[name]]:g}")
+            band(axes, each, color=hue(place), label=f"{name}, rate {rates[best[name]]:g}")
         axes.set(xlabel=epoch_axis(seeds), ylabel="training loss", yscale="log", title=f"learning {data}")
         axes.set_ylim(top=axes.get_ylim()[1] * 10)  # room for the legend
         axes.legend(frameon=False, fontsize=9, loc="upper right")
@@ -135,7 +136,7 @@ def _scatter(figure: Any, x: Array, y: Array) -> None:
     places = figure.subplots(1, len(_KINDS))
     for axes, (name, kind) in zip(places, _KINDS.items(), strict=True):
         seen = Scaling.fit(kind, two, None).apply(two)
-        axes.scatter(*seen.T, c=[f"C{each}" for each in y], s=9, alpha=0.7, linewidths=0)
+        axes.scatter(*seen.T, c=[hue(each) for each in y], s=9, alpha=0.7, linewidths=0)
         axes.axhline(0, color="0.8", linewidth=0.8, zorder=0)
         axes.axvline(0, color="0.8", linewidth=0.8, zorder=0)
         axes.set(title=name, xlabel=f"feature {first}")

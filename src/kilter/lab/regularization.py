@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kilter import losses, nn, optim
+from kilter import losses, optim
 from kilter.core.errors import InputError
 from kilter.lab.checks import at_least
 from kilter.lab.experiment import Row, Told, experiment
-from kilter.lab.learning import courses
-from kilter.lab.shades import shades
+from kilter.lab.learning import courses, draw_losses, relu_net, seeds_of
+from kilter.lab.shades import hue, shades
 from kilter.lab.sources import dataset
 from kilter.train.launch import train_fleet
 from kilter.train.recipe import Recipe
@@ -56,9 +56,8 @@ def regularization(
     if 0 in strengths:
         raise InputError(f"strengths must be above 0, as they are drawn on a logarithmic scale, got {strengths!r}")
     data = dataset("digits", 0, rows, held=600, wrong=wrong)
-    net = nn.Chain(*[layer for _ in range(2) for layer in (nn.Dense(units), nn.ReLU())], nn.Dense(10))
     recipe = Recipe(
-        net,
+        relu_net(units, 2, data.classes),
         losses.SoftmaxCrossEntropy(),
         optimizer=optim.SGD(lr, momentum=0.9),
         batch_size=50,
@@ -67,13 +66,18 @@ def regularization(
     )
     recipes = [recipe.put("penalty.strength", strength) for strength in strengths]
     watch = Watch(what="run", every=max(1, epochs // 20))
-    runs = train_fleet(recipes, data, seeds=range(seeds), watch=watch, progress=False)
+    runs = train_fleet(recipes, data, seeds=seeds_of(seeds), watch=watch, progress=False)
     seen = {
         name: courses(runs, name, epochs).reshape(len(strengths), seeds, epochs).mean(1)
         for name in ("loss", "val_loss", "val_accuracy")
     }
     norms = [_norms(runs[start : start + seeds]) for start in range(0, len(runs), seeds)]
-    rows_of_table: list[Row] = [
+    table = _table(strengths, seen, norms)
+    return Told(table, _said(table), partial(_draw, table, seen, norms), (11, 10))
+
+
+def _table(strengths: tuple[float, ...], seen: dict[str, Array], norms: list[tuple[Array, Array]]) -> list[Row]:
+    return [
         {
             "strength": strength,
             "train_loss": float(seen["loss"][place, -1]),
@@ -83,7 +87,6 @@ def regularization(
         }
         for place, strength in enumerate(strengths)
     ]
-    return Told(rows_of_table, _said(rows_of_table), partial(_draw, rows_of_table, seen, norms), (11, 7))
 
 
 def _norms(runs: list[Run]) -> tuple[Array, Array]:
@@ -104,19 +107,23 @@ def _said(rows: list[Row]) -> str:
 
 
 def _draw(rows: list[Row], seen: dict[str, Array], norms: list[tuple[Array, Array]], figure: "Figure") -> None:
-    (learned, weights), (losses_, accuracy) = figure.subplots(2, 2)
+    places = figure.subplot_mosaic([["losses", "losses"], ["learned", "weights"], ["ends", "accuracy"]])
     strengths = [row["strength"] for row in rows]
+    draw_losses(places["losses"], [f"strength {each:g}" for each in strengths], seen["loss"], seen["val_loss"])
+    places["losses"].legend(frameon=False, loc="lower left")
     epochs = np.arange(1, seen["loss"].shape[-1] + 1)
     for place, color in enumerate(shades(len(rows))):
         label = f"{strengths[place]:g}"
-        learned.plot(epochs, seen["val_accuracy"][place], color=color, label=label, linewidth=1.6)
-        weights.plot(*norms[place], color=color, linewidth=1.6)
-    learned.set(xlabel="epoch", ylabel="held-out accuracy")
-    learned.legend(frameon=False, title="strength", fontsize=8, ncols=2, loc="lower right", bbox_to_anchor=(1, 0.12))
-    weights.set(xlabel="epoch", ylabel="norm of all kernels")
-    losses_.plot(strengths, [row["train_loss"] for row in rows], color="C0", marker="o", label="training")
-    losses_.plot(strengths, [row["loss"] for row in rows], color="C1", marker="o", label="held-out")
-    losses_.set(xscale="log", xlabel="strength", ylabel="last loss, nats")
-    losses_.legend(frameon=False)
-    accuracy.plot(strengths, [row["accuracy"] for row in rows], color="C1", marker="o")
-    accuracy.set(xscale="log", xlabel="strength", ylabel="last held-out accuracy")
+        places["learned"].plot(epochs, seen["val_accuracy"][place], color=color, label=label, linewidth=1.6)
+        places["weights"].plot(*norms[place], color=color, linewidth=1.6)
+    places["learned"].set(xlabel="epoch", ylabel="held-out accuracy", ylim=(0, 1))
+    places["learned"].legend(
+        frameon=False, title="strength", fontsize=8, ncols=2, loc="lower right", bbox_to_anchor=(1, 0.12)
+    )
+    places["weights"].set(xlabel="epoch", ylabel="norm of all kernels")
+    for place, (name, label) in enumerate({"train_loss": "training", "loss": "held-out"}.items()):
+        places["ends"].plot(strengths, [row[name] for row in rows], color=hue(place), marker="o", label=label)
+    places["ends"].set(xscale="log", xlabel="strength", ylabel="last loss, nats")
+    places["ends"].legend(frameon=False)
+    places["accuracy"].plot(strengths, [row["accuracy"] for row in rows], color=hue(1), marker="o")
+    places["accuracy"].set(xscale="log", xlabel="strength", ylabel="last held-out accuracy", ylim=(0, 1))

@@ -10,6 +10,7 @@ from kilter.core.distributions import LogUniform, Uniform
 from kilter.core.errors import InputError
 from kilter.lab.checks import at_least
 from kilter.lab.experiment import Row, Told, experiment
+from kilter.lab.shades import hue
 from kilter.lab.sources import dataset
 from kilter.search.loop import search as searched
 from kilter.search.strategies import CoarseToFine, Grid, Random, Strategy
@@ -71,16 +72,24 @@ def search(
         for name, (space, by) in asked.items()
     }
     best = {name: np.array([_best_so_far(each) for each in own]) for name, own in studies.items()}
-    found = [each.importance().importance for each in studies["random"]]
-    shares = {label: float(np.mean([each[name] for each in found])) for name, label in _NAMES.items()}
-    rows_of_table: list[Row] = [
-        {"strategy": name, "trial": trial + 1, "best": float(mean), "lowest": float(low), "highest": float(high)}
-        for name, own in best.items()
-        for trial, (mean, low, high) in enumerate(zip(own.mean(0), own.min(0), own.max(0), strict=True))
-    ]
-    rows_of_table += [{"parameter": name, "importance": share} for name, share in shares.items()]
+    shares = _shares(studies["random"])
     first = {name: own[0].trials for name, own in studies.items()}
-    return Told(rows_of_table, _said(best, shares), partial(_draw, best, first, shares), (12, 4.2))
+    return Told(_table(best, shares), _said(best, shares), partial(_draw, best, first, shares), (12, 4.2))
+
+
+def _shares(studies: list[Study]) -> dict[str, float]:
+    """Of the variance of the scores that each hyper-parameter explains alone, mean over studies."""
+    found = [each.importance().importance for each in studies]
+    return {label: float(np.mean([each[name] for each in found])) for name, label in _NAMES.items()}
+
+
+def _table(best: dict[str, Array], shares: dict[str, float]) -> list[Row]:
+    by_trial: list[Row] = [
+        {"strategy": name, "trial": trial, "best": float(mean), "lowest": float(low), "highest": float(high)}
+        for name, own in best.items()
+        for trial, (mean, low, high) in enumerate(zip(own.mean(0), own.min(0), own.max(0), strict=True), 1)
+    ]
+    return by_trial + [{"parameter": name, "importance": share} for name, share in shares.items()]
 
 
 def _space(units: int, epochs: int, rates: Any) -> Recipe:
@@ -117,18 +126,29 @@ def _draw(best: dict[str, Array], trials: dict[str, Any], shares: dict[str, floa
     for place, (name, own) in enumerate(best.items()):
         steps = np.arange(1, own.shape[1] + 1)
         style = "--" if name == "coarse to fine" else "-"  # its first third is random search itself
-        course.plot(steps, own.mean(0), color=f"C{place}", linestyle=style, label=name, linewidth=1.8)
-        course.fill_between(steps, own.min(0), own.max(0), color=f"C{place}", alpha=0.12, linewidth=0)
+        course.plot(steps, own.mean(0), color=hue(place), linestyle=style, label=name, linewidth=1.8)
+        course.fill_between(steps, own.min(0), own.max(0), color=hue(place), alpha=0.12, linewidth=0)
     course.set(xlabel="trainings", ylabel="best validation accuracy so far")
     course.legend(frameon=False, loc="lower right")
     _draw_rates(trials, rates)
-    bars.barh(list(shares), list(shares.values()), color="C0", height=0.6)
+    bars.barh(list(shares), list(shares.values()), color=hue(0), height=0.6)
     bars.invert_yaxis()
-    bars.set(xlabel="share of the variance explained", xlim=(0, 1))
+    bars.set(xlabel="share of the variance explained", xlim=(0, 1), title="importance")
 
 
 def _draw_rates(trials: dict[str, Any], axes: "Axes") -> None:
     """What the first search by each strategy tried."""
     for place, (name, frame) in enumerate(trials.items()):
-        axes.scatter(frame[_LR], frame.score.fillna(0.0), s=22, color=f"C{place}", alpha=0.75, label=name, linewidths=0)
+        shape = "sovD"[place]
+        axes.scatter(
+            frame[_LR],
+            frame.score.fillna(0.0),
+            s=24,
+            marker=shape,
+            color=hue(place),
+            alpha=0.75,
+            label=name,
+            linewidths=0,
+        )
     axes.set(xscale="log", xlabel="learning rate (one search each)", ylabel="validation accuracy; diverged: 0")
+    axes.legend(frameon=False, fontsize=9, loc="upper left")

@@ -10,6 +10,7 @@ from kilter.data.scaling import MeanImage
 from kilter.lab import words
 from kilter.lab.checks import at_least
 from kilter.lab.experiment import Row, Told, experiment
+from kilter.lab.shades import hue
 from kilter.lab.sources import dataset
 from kilter.losses import SoftmaxCrossEntropy
 from kilter.train.launch import train_fleet
@@ -117,7 +118,7 @@ def _lines(figure: Any, table: list[Row], names: list[str]) -> None:
         own = [row for row in table if row["start"] == name]
         for axes, column in ((rank, "rank"), (accuracy, "accuracy")):
             x, y = [row["epoch"] for row in own], [row[column] for row in own]
-            axes.plot(x, y, color=f"C{place}", marker="o", markersize=4, label=name)
+            axes.plot(x, y, color=hue(place), marker="o", markersize=4, label=name)
             axes.set_xscale("symlog")
             axes.set_xticks(x, list(map(str, x)))
             axes.minorticks_off()
