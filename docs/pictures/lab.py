@@ -1,6 +1,8 @@
-"""Makes docs/lab.md and its pictures: every experiment of the lab with its default settings; takes some minutes."""
+"""Makes docs/lab.md and its pictures of what ``kilter lab --all`` wrote: ``python docs/pictures/lab.py runs/lab``."""
 
-import inspect
+import json
+import shutil
+import sys
 from pathlib import Path
 
 from kilter import lab
@@ -10,22 +12,22 @@ HEAD = """# The lab
 
 Classic experiments that show why each technique exists. Each states its question, runs as a fleet, and gives a table, a
 figure and a sentence that its numbers support. Repeat one with `kilter lab NAME`, with settings of your own such as
-`kilter lab gain --depth 100`, or all with `kilter lab --all`; in Python `kl.lab.NAME(...)`. This page is made by
-`python docs/pictures/lab.py`.
+`kilter lab gain --depth 100`, or all with `kilter lab --all`, which also writes a page; in Python `kl.lab.NAME(...)`. This
+page is made by `kilter lab --all` and then `python docs/pictures/lab.py runs/lab`.
 """
 
 
-def section(name: str) -> str:
+def section(name: str, made: Path) -> str:
     """One experiment: its question, sentence and picture."""
-    made = lab.ALL[name]()
-    folder = HERE / "lab"
-    folder.mkdir(exist_ok=True)
-    made.figure().savefig(folder / f"{name}.png", dpi=80)
-    settings = " ".join(f"--{each.replace('_', '-')}" for each in inspect.signature(lab.ALL[name]).parameters)
-    told = f"{made.sentence}\n\n![{made.question}](pictures/lab/{name}.png)"
-    return f"## {made.question}\n\n{told}\n\n`kilter lab {name}`, with {settings}.\n"
+    about = json.loads((made / "experiment.json").read_text())
+    shutil.copy(made / "figure.png", HERE / "lab" / f"{name}.png")
+    settings = " ".join(f"--{each.replace('_', '-')}" for each in about["settings"])
+    told = f"{about['sentence']}\n\n![{about['question']}](pictures/lab/{name}.png)"
+    return f"## {about['question']}\n\n{told}\n\n`kilter lab {name}`, with {settings}.\n"
 
 
 if __name__ == "__main__":
-    page = "\n".join([HEAD, *map(section, lab.ALL)])
+    runs = Path(sys.argv[1])
+    (HERE / "lab").mkdir(exist_ok=True)
+    page = "\n".join([HEAD, *(section(name, runs / name) for name in lab.ALL)])
     (HERE.parent / "lab.md").write_text(page)

@@ -12,7 +12,7 @@ SETTINGS = {
     "units": 32,
     "rows": 320,
     "epochs": 8,
-    "updates": 60,
+    "updates": 120,
     "seeds": 2,
 }
 
@@ -51,7 +51,7 @@ def test_means_of_batches_scatter_as_the_root_of_their_size(made):
 
 
 def test_every_setting_has_its_row(made):
-    assert len(made.frame) == 2 * (2 + 60 + 2)
+    assert len(made.frame) == 2 * (2 + 120 + 2)
 
 
 def test_the_same_seed_gives_the_same_rows(made, again):
@@ -69,6 +69,7 @@ def test_it_can_be_drawn(made):
         {"scales": (0.0,)},
         {"batch_sizes": (1,)},
         {"batch_sizes": ()},
+        {"batch_sizes": (601,)},
         {"units": 0},
         {"depth": 0},
         {"lr": 0.0},

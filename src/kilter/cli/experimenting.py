@@ -13,7 +13,7 @@ from kilter.cli.common import app, out
 from kilter.core import files
 from kilter.core.errors import InputError
 from kilter.core.paths import nearest
-from kilter.lab.experiment import Experiment
+from kilter.lab.experiment import Experiment, is_experiment
 from kilter.lab.gallery import gallery
 
 # Rows of a table that are printed.
@@ -33,8 +33,12 @@ def experiments(
     out_dir: Annotated[Path, typer.Option("--out", help="Folder for figures, tables and the page.")] = Path("runs/lab"),
 ) -> None:
     """Show by an experiment why a technique exists; further options are its own settings."""
+    if everything and name is not None:
+        raise InputError(f"kilter lab makes all experiments or one, got --all and {name!r}")
+    if context.args and name is None:
+        raise InputError(f"kilter lab takes settings after the name of an experiment, got {context.args[0]!r}")
     if everything:
-        _page([_made(each, {}, out_dir) for each in lab.ALL], out_dir)
+        _page(out_dir)
     elif name is None:
         for each, make in lab.ALL.items():
             out.print(f"[bold]{each}[/bold]  {_question(make)}\n    [dim]{' '.join(_options(make))}[/dim]")
@@ -46,24 +50,29 @@ def experiments(
 
 
 def _made(name: str, given: dict[str, Any], folder: Path) -> Experiment:
-    found = _of(name)(**given)
+    files.check_folder(folder / name, is_experiment)
+    found = lab.ALL[name](**given)
     found.save(folder / name)
     return found
 
 
-def _page(found: list[Experiment], folder: Path) -> None:
+def _page(folder: Path) -> None:
+    for name in lab.ALL:
+        files.check_folder(folder / name, is_experiment)
+    found = []
+    for name in lab.ALL:
+        found.append(_made(name, {}, folder))
+        out.print(f"[bold]{name}[/bold]: ", end="")
+        out.print(found[-1].sentence, markup=False)
     path = folder / "index.html"
     files.write(path, gallery(found).encode())
-    for each in found:
-        out.print(f"[bold]{each.name}[/bold]: ", end="")
-        out.print(each.sentence, markup=False)
     out.print(f"Open [bold]{path.resolve()}[/bold]")
 
 
-def _of(name: str) -> Callable[..., Experiment]:
+def _known(name: str) -> str:
     if name not in lab.ALL:
         raise InputError(f"there is no experiment {name!r}{nearest(name, lab.ALL)}; kilter lab lists all")
-    return lab.ALL[name]
+    return name
 
 
 def _question(make: Callable[..., Experiment]) -> str:
@@ -81,7 +90,7 @@ def _options(make: Callable[..., Experiment]) -> Iterator[str]:
 
 def _given(name: str, words: list[str]) -> dict[str, Any]:
     """Settings from words such as ``--depth 100``."""
-    defaults, given = _defaults(_of(name)), {}
+    defaults, given = _defaults(lab.ALL[_known(name)]), {}
     while words:
         option, *words = [*words[0].split("=", 1), *words[1:]]
         setting = option.removeprefix("--").replace("-", "_")

@@ -64,6 +64,8 @@ def batch_norm(
     at_least(0, scales=scales, lr=lr)
     if 0 in scales or lr == 0:
         raise InputError(f"scales and lr must be above 0, got {scales!r} and {lr:g}")
+    if max(batch_sizes) > rows:
+        raise InputError(f"batch_sizes must be at most rows, {rows}, got {batch_sizes!r}")
     data = dataset("digits", seed, rows, held=500)
     nets = {form: norm_scales.net(depth, units, normed) for form, normed in FORMS.items()}
     seen = norm_scales.trained(list(nets.values()), scales, data, epochs, lr, seed)

@@ -84,16 +84,21 @@ class Experiment:
 
         def fill(fresh: Path) -> None:
             about = {"name": self.name, "question": self.question, "sentence": self.sentence}
-            self.figure().savefig(fresh / "figure.png", dpi=110)
+            self.figure().savefig(fresh / "figure.png", dpi=90)
             files.write(fresh / "table.csv", self.frame.to_csv(index=False).encode())
             said = about | {"settings": dict(self.settings)}
             files.write(fresh / "experiment.json", json.dumps(said, indent=2).encode())
 
-        files.write_folder(folder, fill, lambda path: (path / "experiment.json").is_file())
+        files.write_folder(folder, fill, is_experiment)
         return folder
 
     def __repr__(self) -> str:
         return f"Experiment({self.name}, {len(self.told.rows)} rows)\n  {self.question}\n  {self.sentence}"
+
+
+def is_experiment(folder: Path) -> bool:
+    """Whether a folder is one that `Experiment.save` wrote."""
+    return (folder / "experiment.json").is_file()
 
 
 def experiment(make: Callable[Given, Told]) -> Callable[Given, Experiment]:

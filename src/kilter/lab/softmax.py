@@ -52,11 +52,12 @@ def softmax(
     """
     at_least(0, temperatures=temperatures, smoothings=smoothings)
     at_least(1, largest=largest)
-    if 0 in temperatures or max(smoothings) >= 1 or len(logits) < 2:
+    if 0 in temperatures or max(smoothings) >= 1:
         raise InputError(
-            f"temperatures must be above 0, smoothings below 1 and logits two or more, "
-            f"got {temperatures!r}, {smoothings!r} and {logits!r}"
+            f"temperatures must be above 0 and smoothings below 1, got {temperatures!r} and {smoothings!r}"
         )
+    if len(logits) < 2:
+        raise InputError(f"logits must be two or more, got {logits!r}")
     hot = np.array([_softmax(np.array(logits) / each) for each in temperatures])
     courses = np.array([_two_classes(_GAPS, each) for each in smoothings])
     sizes = np.geomspace(1, largest, 81)
