@@ -2,9 +2,6 @@
 
 import pytest
 
-import kilter as kl
-from kilter.core.errors import InputError
-
 SETTINGS = {
     "scales": (0.2, 0.01),
     "batch_sizes": (2, 32),
@@ -60,22 +57,3 @@ def test_the_same_seed_gives_the_same_rows(made, again):
 
 def test_it_can_be_drawn(made):
     assert len(made.figure().axes) == 2 + 1 + 2
-
-
-@pytest.mark.parametrize(
-    "given",
-    [
-        {"scales": ()},
-        {"scales": (0.0,)},
-        {"batch_sizes": (1,)},
-        {"batch_sizes": ()},
-        {"batch_sizes": (601,)},
-        {"units": 0},
-        {"depth": 0},
-        {"lr": 0.0},
-        {"seeds": 0},
-    ],
-)
-def test_what_no_net_can_be_made_of_is_refused(given):
-    with pytest.raises(InputError, match=next(iter(given))):
-        kl.lab.batch_norm(**given)

@@ -6,9 +6,7 @@ import numpy as np
 import pytest
 from scipy import integrate, optimize, stats
 
-import kilter as kl
 from kilter import nn
-from kilter.core.errors import InputError
 from kilter.lab.mean_field import depth_scale
 from kilter.lab.repeated import Repeated
 
@@ -114,21 +112,3 @@ def test_the_same_seed_gives_the_same_rows(made, again):
 
 def test_it_can_be_drawn(made):
     assert len(made.figure().axes) == 2 + 1
-
-
-@pytest.mark.parametrize(
-    "given",
-    [
-        {"kinds": ("gelu",)},
-        {"kinds": ()},
-        {"depths": (1,)},
-        {"depths": ()},
-        {"sigmas": ()},
-        {"sigmas": (0.0,)},
-        {"units": 0},
-        {"epochs": 0},
-    ],
-)
-def test_settings_out_of_range_are_refused(given):
-    with pytest.raises(InputError, match=next(iter(given))):
-        kl.lab.depth(**given)

@@ -1,10 +1,5 @@
 """Dropout keeps a net from learning wrong classes by heart; means of many passes and nets beat those of few."""
 
-import pytest
-
-import kilter as kl
-from kilter.core.errors import InputError
-
 SETTINGS = {
     "rates": (0.0, 0.4),
     "rate": 0.4,
@@ -47,12 +42,3 @@ def test_the_same_settings_give_the_same_rows(made, again):
 
 def test_it_can_be_drawn(made):
     assert len(made.figure().axes) == 4
-
-
-@pytest.mark.parametrize(
-    "given",
-    [{"rates": ()}, {"rates": (1.0,)}, {"rate": 1.0}, {"units": 0}, {"seeds": 0}, {"passes": 1}, {"wrong": 2.0}],
-)
-def test_settings_out_of_range_are_refused(given):
-    with pytest.raises(InputError, match=next(iter(given))):
-        kl.lab.dropout(**given)

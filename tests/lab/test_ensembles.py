@@ -1,10 +1,5 @@
 """More nets lose less; mean weights work along one training and not across independent nets."""
 
-import pytest
-
-import kilter as kl
-from kilter.core.errors import InputError
-
 SETTINGS = {"members": 8, "cycles": 2, "units": 32, "epochs": 40, "repeats": 2}
 
 
@@ -32,12 +27,3 @@ def test_the_same_settings_give_the_same_rows(made, again):
 
 def test_it_can_be_drawn(made):
     assert len(made.figure().axes) == 4
-
-
-@pytest.mark.parametrize(
-    "given",
-    [{"members": 1}, {"members": 4}, {"epochs": 2}, {"cycles": 0}, {"units": 0}, {"repeats": 0}, {"wrong": 2.0}],
-)
-def test_settings_out_of_range_are_refused(given):
-    with pytest.raises(InputError, match=next(iter(given))):
-        kl.lab.ensembles(**given)

@@ -8,6 +8,56 @@ import pytest
 import kilter as kl
 from kilter.core.errors import InputError
 
+REFUSED = {
+    "batch_norm": [
+        {"scales": ()},
+        {"scales": (0.0,)},
+        {"batch_sizes": (1,)},
+        {"batch_sizes": ()},
+        {"batch_sizes": (601,)},
+        {"units": 0},
+        {"depth": 0},
+        {"lr": 0.0},
+        {"seeds": 0},
+    ],
+    "depth": [
+        {"kinds": ("gelu",)},
+        {"kinds": ()},
+        {"depths": (1,)},
+        {"depths": ()},
+        {"sigmas": ()},
+        {"sigmas": (0.0,)},
+        {"units": 0},
+        {"epochs": 0},
+    ],
+    "dropout": [
+        {"rates": ()},
+        {"rates": (1.0,)},
+        {"rate": 1.0},
+        {"units": 0},
+        {"seeds": 0},
+        {"passes": 1},
+        {"wrong": 2.0},
+    ],
+    "ensembles": [
+        {"members": 1},
+        {"members": 4},
+        {"epochs": 2},
+        {"cycles": 0},
+        {"units": 0},
+        {"repeats": 0},
+        {"wrong": 2.0},
+    ],
+    "regularization": [{"strengths": ()}, {"strengths": (0.0,)}, {"units": 0}, {"seeds": 0}, {"wrong": -1.0}],
+    "search": [{"levels": 1}, {"lowest": 0.0}, {"highest": 1e-05}, {"units": 0}, {"repeats": 0}],
+    "softmax": [
+        {"temperatures": ()},
+        {"temperatures": (0.0,)},
+        {"smoothings": (1.0,)},
+        {"logits": (1.0,)},
+        {"largest": 0.0},
+    ],
+}
 SEEDED = [name for name, make in kl.lab.ALL.items() if "seed" in inspect.signature(make).parameters]
 
 
@@ -32,6 +82,12 @@ def test_seeds_are_not_negative(name):
 def test_settings_are_like_their_defaults(given, message):
     with pytest.raises(InputError, match=message):
         kl.lab.gain(**given)
+
+
+@pytest.mark.parametrize(("name", "given"), [(name, each) for name, every in REFUSED.items() for each in every])
+def test_settings_out_of_range_are_refused_by_name(name, given):
+    with pytest.raises(InputError, match=next(iter(given))):
+        kl.lab.ALL[name](**given)
 
 
 def test_lists_and_numpy_numbers_are_taken():

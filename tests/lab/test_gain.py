@@ -26,7 +26,7 @@ def test_random_chains_follow_their_gain(made, gain):
 
 def test_the_sentence_has_the_numbers(made):
     assert made.sentence.startswith(
-        "After 40 layers a signal of size 1 has the size: weight 0.5 9.1e-13 (predicted 9.1e-13); weight 1.5 1.1e+07 "
+        "After 40 layers a signal of size 1 has the size: weight 0.5: 9.1e-13 (predicted 9.1e-13); weight 1.5: 1.1e+07 "
     )
 
 

@@ -31,7 +31,7 @@ def kilter(monkeypatch, capsys, tmp_path):
 
 def test_settings_are_read_as_their_defaults_are(kilter, tmp_path):
     code, out, _ = kilter("lab gain --depth 30 --gains 0.8,1 --scalars=2")
-    assert (code, "weight 2 1.1e+09" in out) == (0, True)
+    assert (code, "weight 2: 1.1e+09" in out) == (0, True)
     told = json.loads((tmp_path / "runs/lab/gain/experiment.json").read_text())
     assert (told["settings"]["depth"], told["settings"]["gains"]) == (30, [0.8, 1.0])
     assert (tmp_path / "runs/lab/gain/figure.png").read_bytes().startswith(b"\x89PNG")
@@ -67,8 +67,8 @@ def test_all_of_them_make_a_page(kilter, tmp_path, monkeypatch):
         ("activations --pairs rilu:he_normal", "activation must be one of"),
         ("symmetry --data missing.csv", "there is no set 'missing.csv'; there are digits, iris, wine, breast_cancer"),
         ("softmax --logits nan,1", "logits must be a finite number, got nan"),
-        ("gain --all", "kilter lab makes all experiments or one, got --all and 'gain'"),
-        ("--all --depth 3", "kilter lab takes settings after the name of an experiment"),
+        ("gain --all", "kilter lab --all takes neither a name nor settings, got 'gain'"),
+        ("--all --depth 3", "kilter lab --all takes neither a name nor settings, got '--depth'"),
     ],
 )
 def test_what_cannot_be_is_one_sentence(kilter, words, sentence):

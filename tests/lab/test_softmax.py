@@ -5,9 +5,6 @@ import pytest
 import torch
 from scipy import special, stats
 
-import kilter as kl
-from kilter.core.errors import InputError
-
 SETTINGS = {"smoothings": (0.0, 0.1, 0.3)}
 
 
@@ -52,12 +49,3 @@ def test_large_logits_are_as_torch_has_them_in_float64(made):
 
 def test_it_can_be_drawn(made):
     assert len(made.figure().axes) == 6
-
-
-@pytest.mark.parametrize(
-    "given",
-    [{"temperatures": ()}, {"temperatures": (0.0,)}, {"smoothings": (1.0,)}, {"logits": (1.0,)}, {"largest": 0.0}],
-)
-def test_settings_out_of_range_are_refused(given):
-    with pytest.raises(InputError, match=next(iter(given))):
-        kl.lab.softmax(**given)

@@ -34,9 +34,7 @@ def experiments(
 ) -> None:
     """Show by an experiment why a technique exists; further options are its own settings."""
     if everything and name is not None:
-        raise InputError(f"kilter lab makes all experiments or one, got --all and {name!r}")
-    if context.args and name is None:
-        raise InputError(f"kilter lab takes settings after the name of an experiment, got {context.args[0]!r}")
+        raise InputError(f"kilter lab --all takes neither a name nor settings, got {name!r}")
     if everything:
         _page(out_dir)
     elif name is None:

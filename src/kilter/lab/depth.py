@@ -143,9 +143,10 @@ def _said(table: list[Row], kinds: tuple[str, ...], deepest: int) -> str:
 
 def _draw(depths: tuple[int, ...], sigmas: tuple[float, ...], reached: dict[str, Array], figure: "Figure") -> None:
     panels = figure.subplots(1, len(reached), sharey=True, squeeze=False)[0]
-    for axes, (kind, seen) in zip(panels, reached.items(), strict=True):
-        mesh = _draw_map(axes, kind, depths, sigmas, seen)
-    figure.colorbar(mesh, ax=panels, label="accuracy on the training rows")
+    meshes = [
+        _draw_map(axes, kind, depths, sigmas, seen) for axes, (kind, seen) in zip(panels, reached.items(), strict=True)
+    ]
+    figure.colorbar(meshes[0], ax=panels, label="accuracy on the training rows")
     panels[0].set_ylabel("hidden layers")
     figure.suptitle(f"dashed: {_SCALES} depth scales by theory, up to which nets should train", fontsize=11)
 

@@ -104,13 +104,14 @@ def is_experiment(folder: Path) -> bool:
 def experiment(make: Callable[Given, Told]) -> Callable[Given, Experiment]:
     """Make an experiment of a function that finds something; its first line of documentation is the question."""
     question, signature = (inspect.getdoc(make) or "").split("\n")[0], inspect.signature(make)
+    called: Callable[..., Told] = make  # with settings that were looked through
 
     @functools.wraps(make)
     def run(*args: Given.args, **given: Given.kwargs) -> Experiment:
         bound = signature.bind(*args, **given)
         bound.apply_defaults()
         settings = {name: like(name, signature.parameters[name].default, it) for name, it in bound.arguments.items()}
-        return Experiment(make.__name__, question, settings, make(**settings))
+        return Experiment(make.__name__, question, settings, called(**settings))
 
     run.__annotations__ = make.__annotations__ | {"return": Experiment}
     return run

@@ -48,7 +48,7 @@ def gain(
         for name, line in seen.items()
         for layer in layers
     ]
-    ends = "; ".join(f"{name} {line[-1]:.2g} (predicted {predicted[name][-1]:.2g})" for name, line in seen.items())
+    ends = "; ".join(f"{name}: {line[-1]:.2g} (predicted {predicted[name][-1]:.2g})" for name, line in seen.items())
     sentence = f"After {depth} layers a signal of size 1 has the size: {ends}."
     panels = {"one weight a layer": list(one), f"random matrices, {width} x {width}": list(many)}
     return Told(rows, sentence, partial(_draw, panels, seen, predicted))

@@ -16,14 +16,14 @@ _PAGE = """<!doctype html>
 <style>
 :root {{ color-scheme: light dark; --line: #8886; --link: light-dark(#00568a, #7cc4f0); }}
 body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }}
-body {{ overflow-wrap: anywhere; }}
+body {{ overflow-wrap: anywhere; color: light-dark(#1c1c1c, #eeeeee); background: light-dark(#ffffff, #161616); }}
 h2 {{ line-height: 1.25; margin: 0 0 .5rem; }}
 section {{ border-top: 1px solid var(--line); padding: 1.5rem 0; }}
 nav ol {{ columns: 16rem; padding-left: 1.5rem; }}
 a {{ color: var(--link); }}
 .figure {{ overflow-x: auto; background: white; border-radius: 6px; padding: .5rem; }}
 .figure img {{ display: block; width: 100%; min-width: 46rem; max-width: max-content; height: auto; margin: auto; }}
-code {{ background: #8882; border-radius: 4px; padding: 0 .3em; }}
+code {{ background: light-dark(#eeeeee, #2c2c2c); border-radius: 4px; padding: 0 .3em; }}
 @media print {{ .figure img {{ min-width: 0; }} section {{ break-inside: avoid; }} }}
 </style>
 <main>

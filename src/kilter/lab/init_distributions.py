@@ -106,14 +106,14 @@ def _draw(
     places = figure.subplot_mosaic([list("abcd"), list("efgh"), list("iijj")], height_ratios=[2, 3, 3])
     for place, (name, drawn) in enumerate(weights.items()):
         axes = places["abcd"[place]]
-        axes.hist(drawn, bins=np.linspace(-3.5, 3.5, 106), density=True, color=hue(place))
+        axes.hist(drawn, bins=np.linspace(-3.5, 3.5, 106).tolist(), density=True, color=hue(place))
         axes.set_title(f"{name}, n = {shown}" if "n)" in name else name, fontsize=11)
         axes.set(xlabel="weight", xlim=(-3.5, 3.5))
     far = max(np.quantile(np.abs(found), 0.995) for own in added.values() for found in own)
     for place, own in zip("efgh", added.values(), strict=True):
         ridges(places[place], own, np.linspace(-far, far, 122), [f"n = {n}" for n in inputs])
         places[place].set(xlabel="sum", yticks=[])
-    places["a"].set_ylabel(f"density of {len(weights[name])} draws")
+    places["a"].set_ylabel(f"density of {len(next(iter(weights.values()))):,} draws")
     places["e"].set_ylabel("sums of n inputs")
     _lines(places["i"], rows, "std", "std of the sum")
     _lines(places["j"], rows, "beyond_1", "share with |sum| > 1")
