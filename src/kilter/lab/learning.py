@@ -63,6 +63,7 @@ def band(axes: Any, values: Array, **look: Any) -> None:
     """
     epochs = np.arange(1, values.shape[1] + 1)
     axes.plot(epochs, values.mean(0), **{"linewidth": 1.8, **look})
+    axes.xaxis.get_major_locator().set_params(integer=True)
     if len(values) > 1:
         axes.fill_between(epochs, values.min(0), values.max(0), color=look["color"], alpha=0.15, linewidth=0)
 

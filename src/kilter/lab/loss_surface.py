@@ -10,6 +10,7 @@ from kilter import losses, nn
 from kilter.data.dataset import Part
 from kilter.lab.experiment import Row
 from kilter.lab.shades import hue
+from kilter.lab.ticks import plain_log
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,14 +58,10 @@ def table(surfaces: dict[str, Surface]) -> list[Row]:
 
 def draw_surfaces(axes: "Axes", surfaces: dict[str, Surface]) -> None:
     """From the lowest to the highest, over the updates."""
-    from matplotlib.ticker import LogLocator  # takes long to import
-
     for place, (form, (low, high)) in enumerate(surfaces.items()):
         updates = np.arange(1, len(low) + 1)
         axes.fill_between(updates, low, high, color=hue(place), alpha=0.5, linewidth=0, label=form)
-    axes.set(yscale="log", xlabel="update", ylabel="loss along the gradient, lowest to highest, nats")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.yaxis.set_major_formatter("{x:g}")
-    axes.yaxis.set_minor_formatter("")
+    axes.set(xlabel="update", ylabel="loss along the gradient, lowest to highest, nats")
+    plain_log(axes)
     axes.set_title(f"steps {_STEPS[0]:g} to {_STEPS[-1]:g} times lr, He weights", fontsize=10)
     axes.legend(frameon=False)

@@ -11,6 +11,7 @@ from kilter.data.dataset import Dataset
 from kilter.lab.experiment import Row
 from kilter.lab.learning import courses
 from kilter.lab.shades import hue
+from kilter.lab.ticks import plain_log
 from kilter.train.launch import train_fleet
 from kilter.train.recipe import Recipe
 from kilter.train.run import Run
@@ -123,9 +124,8 @@ def draw_distances(axes: "Axes", found: Batches) -> None:
     fine = np.geomspace(min(found.sizes), max(found.sizes), 50)
     axes.plot(fine, fine**-0.5, color="0.4", linestyle=":", label="predicted, 1 / sqrt(batch size)")
     axes.plot(found.sizes, found.apart, "o", color=hue(1), label="seen")
-    axes.set(yscale="log", ylabel="mean of a batch from the moving\naverage, standard deviations")
-    axes.yaxis.set_major_formatter("{x:g}")
-    axes.yaxis.set_minor_formatter("")
+    axes.set(ylabel="mean of a batch from the moving\naverage, standard deviations")
+    plain_log(axes)
     axes.legend(frameon=False)
     _sizes(axes, found.sizes)
 
