@@ -26,7 +26,7 @@ _TRAINED = 0.8
 def batch_norm(
     *,
     scales: tuple[float, ...] = tuple(float(f"{each:.2g}") for each in np.geomspace(1, 1e-4, 16)),
-    batch_sizes: tuple[int, ...] = (2, 8, 32, 256),
+    batch_sizes: tuple[int, ...] = (2, 16, 256),
     depth: int = 5,
     units: int = 64,
     rows: int = 600,
