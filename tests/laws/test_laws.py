@@ -13,7 +13,7 @@ from kilter import losses, nn, optim
 from kilter.core.keys import named
 from kilter.train import fleet as engine
 from kilter.train.order import permutation
-from kilter.train.program import run_epochs
+from kilter.train.program import held
 
 DRAW = np.random.default_rng(0)
 X = DRAW.normal(size=(50, 4)).astype(np.float32)
@@ -83,14 +83,14 @@ def test_jit_equals_eager(net, x, key):
 
 
 def test_other_numbers_need_no_compile(alone):
-    before = run_epochs._cache_size()
+    before = held()
     numbers = recipe(
         DENSE.put("layers[3].rate", 0.5).put("layers[1].momentum", 0.5), optimizer=optim.SGD(0.01, momentum=0.1)
     )
     train(numbers, seed=7)
-    assert run_epochs._cache_size() == before
+    assert held() == before
     train(recipe(DENSE.put("layers[0].units", 9)))
-    assert run_epochs._cache_size() == before + 1
+    assert held() == before + 1
 
 
 def test_numbers_matter_without_a_compile(alone):

@@ -12,7 +12,7 @@ from kilter.train import grouping, pattern
 from kilter.train.foresight import Company, Foresight
 from kilter.train.interrupt import Interrupt
 from kilter.train.launch import fleets
-from kilter.train.program import run_epochs
+from kilter.train.program import held
 from kilter.train.task import Task
 
 DRAW = np.random.default_rng(1)
@@ -165,11 +165,11 @@ def test_what_is_foreseen_finds_its_program_compiled():
         return fleet.run(False, Interrupt())
 
     trained(*RECIPES[:2])
-    before = run_epochs._cache_size()
+    before = held()
     # Others in other numbers, one alone, and one that was not foreseen but fits in.
     trained(RECIPES[4].put("net.layers[3].rate", 0.4))
     (run,) = trained(RECIPES[1].put("net.layers[0].units", 21))
-    assert run_epochs._cache_size() == before
+    assert held() == before
     assert_same(run, kl.train(run.recipe, DATA, seed=5, progress=False))
     wide = RECIPES[1].put("net.layers[0].units", 300)
     assert foresight.grouped([(wide, 0)]) == [([0], None)]

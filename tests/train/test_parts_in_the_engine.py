@@ -144,6 +144,6 @@ def test_programs_of_many_structures_are_let_go():
     for units in (3, 4):
         net = nn.Chain(nn.Dense(units), nn.ReLU(), nn.Dense(3))
         kl.train(kl.Recipe(net, losses.SoftmaxCrossEntropy(), optimizer=optim.Adam(), epochs=1), data, progress=False)
-    assert program.run_epochs._cache_size() >= 2
+    assert program.held() >= 2
     program.let_go(1)
-    assert program.run_epochs._cache_size() == 0
+    assert program.held() == 0

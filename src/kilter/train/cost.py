@@ -35,6 +35,7 @@ class Cost:
         told: what it says of all rows, with the objects of its run.
         history: of all epochs.
         windowed: whether the net slides windows over its inputs, as convolutions do.
+        arrays: that an update changes.
     """
 
     weights: int
@@ -46,6 +47,7 @@ class Cost:
     told: int = 0
     history: int = 0
     windowed: bool = False
+    arrays: int = 0
 
     @property
     def kept(self) -> int:
@@ -102,10 +104,11 @@ def _cost(
     windowed = any(hasattr(value, "window") for _, value in walk(net))
     best = weights if judged else 0
     judging, told = _judged(recipe, (params, state), shape, rows, classes)
-    arrays = len(jax.tree.leaves((params, state))) * (1 + judged) + len(jax.tree.leaves(moments))
+    own, kept = len(jax.tree.leaves((params, state))), len(jax.tree.leaves(moments))
+    objects = _ARRAY * (own * (1 + judged) + kept) + _RUN
     return Cost(
         weights, size(moments), best, size(params), _without(chained, params),
-        judging, told + _ARRAY * arrays + _RUN, windowed=windowed,
+        judging, told + objects, windowed=windowed, arrays=own + kept,
     )  # fmt: skip
 
 

@@ -9,6 +9,9 @@ from kilter.metrics import worst
 from kilter.train.outcome import Outcome
 from kilter.train.step import Batch, Learner, Parts, outputs, step, weighted_mean
 
+# Share of a score that rounding may take or add.
+_ROUNDED = 1e-6
+
 
 class Rows(NamedTuple):
     """Training and validation rows on the device.
@@ -182,7 +185,9 @@ def _close(
     sign = 1.0 if parts.metric.higher_is_better or not judged else -1.0
     delta = 0.0 if parts.stopping is None else parts.stopping.min_delta
     gain = jnp.nan_to_num(sign * (score - member.best_score), nan=-jnp.inf, posinf=jnp.inf)
-    better = (gain > delta) | ((gain == 0) & (loss < member.best_loss))
+    # A score that was kept is rounded, the new one may be compared before it is: what differs by that alone is the same.
+    same = jnp.abs(gain) <= _ROUNDED * jnp.abs(score)
+    better = (gain > delta) & ~same | same & (loss < member.best_loss)
 
     finite = jnp.isfinite(line["loss"]) & jnp.isfinite(loss)
     for leaf in jax.tree.leaves((learner.params, learner.state)):

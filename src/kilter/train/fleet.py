@@ -23,7 +23,7 @@ from kilter.train.outcome import Outcome
 from kilter.train.paused import Paused
 from kilter.train.placing import mesh_of, shares, to_all, to_shares
 from kilter.train.predict import Told
-from kilter.train.program import initialize, run_epochs
+from kilter.train.program import initialize
 from kilter.train.progress import Line
 from kilter.train.recipe import structure
 from kilter.train.roster import Roster
@@ -82,10 +82,10 @@ class Fleet:
         members = jax.tree.map(
             lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=shares(mesh)), drawing.out_info
         )
-        stack = Stack(np.arange(self.size), to_shares(slots, mesh), members, mesh)
+        stack = Stack(np.arange(self.size), to_shares(slots, mesh), members, mesh, self.layout.quickly)
         with ThreadPoolExecutor() as pool:  # XLA leaves other threads alone while it works
             jobs = [] if self.task.paused else [pool.submit(compiled, drawing)]
-            jobs.append(pool.submit(compiled, run_epochs.lower(*self._arguments(stack, 0, 0))))
+            jobs.append(pool.submit(compiled, stack.program.lower(*self._arguments(stack, 0, 0))))
             jobs.append(pool.submit(compiled, judge.lower(*stack.judging(self.judged, bool(self.data.classes)))))
             jobs += [pool.submit(compiled, lowered) for lowered in self.watcher.lowered(stack, self.rows.train)]
             for job in jobs:
@@ -151,10 +151,10 @@ class Fleet:
         queue = np.lexsort((sizes, -self.roster.epochs))
         if self.task.paused:
             return self._gather(list(queue), self.layout)
-        mesh, size = mesh_of(self.layout.devices), self.layout.size
-        for start in range(0, self.size, size):
-            chosen = queue[start : start + size]
-            self.stacks.append(Stack.of(chosen, self.roster, lambda slots: self._draw(slots, mesh), size, mesh))
+        mesh = mesh_of(self.layout.devices)
+        for start in range(0, self.size, self.layout.size):
+            chosen = queue[start : start + self.layout.size]
+            self.stacks.append(Stack.of(chosen, self.roster, lambda slots: self._draw(slots, mesh), self.layout))
 
     def _drawing(self, slots: Roster, mesh: Any) -> tuple[Any, ...]:
         judged = self.rows.validation is not None
@@ -214,7 +214,7 @@ class Fleet:
     def _gather(self, running: list[int], layout: Layout) -> None:
         if layout.devices != self.layout.devices:
             _, self.rows, self.judged = self.load(self.task.members[0][0], mesh_of(layout.devices))
-        self.layout, mesh = layout, mesh_of(layout.devices)
+        self.layout = layout
         for start in range(0, len(running), layout.size):
             chosen = running[start : start + layout.size]
             kept = [self.ended.pop(index) for index in chosen]
@@ -223,7 +223,7 @@ class Fleet:
                 order = np.resize(np.arange(len(kept)), layout.size)
                 return jax.tree.map(lambda *leaves: np.stack(leaves)[order], *kept)
 
-            self.stacks.append(Stack.of(chosen, self.roster, members, layout.size, mesh))
+            self.stacks.append(Stack.of(chosen, self.roster, members, layout))
 
     def _settle(self) -> None:
         """Bring the members of all stacks to the host, and what they say of the rows; a stack that is read is freed."""

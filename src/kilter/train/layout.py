@@ -1,6 +1,6 @@
 """How many members a device takes at once, and over how many devices they are spread."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jax
 
@@ -15,10 +15,17 @@ _CACHES = 4
 
 @dataclass(frozen=True)
 class Layout:
-    """Slots of a stack: so many devices, and so many members on each."""
+    """Slots of a stack: so many devices, and so many members on each; and how its program is compiled.
+
+    Attributes:
+        devices: that the members are spread over.
+        width: members on each.
+        quickly: whether compiling the program fast counts for more than a fast program.
+    """
 
     devices: int
     width: int
+    quickly: bool = False
 
     @property
     def size(self) -> int:
@@ -36,9 +43,9 @@ def arrange(members: int, limit: int, devices: int | None = None) -> Layout:
 def shrunk(layout: Layout, members: int) -> Layout:
     """A layout for the members that are left of a stack: each device takes a power of two, so that few are compiled."""
     if members <= 1:
-        return Layout(1, 1)
+        return replace(layout, devices=1, width=1)
     devices = min(members, layout.devices)
-    return Layout(devices, min(layout.width, 1 << (-(-members // devices) - 1).bit_length()))
+    return replace(layout, devices=devices, width=min(layout.width, 1 << (-(-members // devices) - 1).bit_length()))
 
 
 def width_for(cost: Cost) -> int:

@@ -1,7 +1,7 @@
 """What training recipes together would take: groups, stacks, memory and, where known, time."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jax
 
@@ -10,6 +10,7 @@ from kilter.core.devices import free_memory
 from kilter.core.errors import InputError
 from kilter.data.dataset import Dataset
 from kilter.train import pace
+from kilter.train.brevity import brief
 from kilter.train.check import check_all
 from kilter.train.cost import Cost, cost_of, row_bytes
 from kilter.train.foresight import Foresight
@@ -165,10 +166,11 @@ def _group(
     cost, rows = cost_of(longest if mold is None else mold.blank(longest), data), row_bytes(data)
     together = len(indices)
     # A program that is to be found again always takes as many, whatever the number of members.
+    alone = not steady and mold is None
     layout = (
-        Layout(jax.local_device_count(), min(_STEADY, width_for(cost)))
-        if steady or mold is not None
-        else arrange(together, width_for(cost))
+        replace(arrange(together, width_for(cost)), quickly=brief([members[index][0] for index in indices], data, cost))
+        if alone
+        else Layout(jax.local_device_count(), min(_STEADY, width_for(cost)))
     )
     if free is not None:
         layout, together = _fitted(layout, together, cost, rows, _SHARE * free)
@@ -188,7 +190,8 @@ def _fitted(layout: Layout, members: int, cost: Cost, rows: int, room: float) ->
         )
     while layout.size > 1 and layout.devices * rows + layout.size * each > room:
         narrow = layout.width > 1
-        layout = Layout(layout.devices, layout.width // 2) if narrow else Layout(layout.devices // 2, 1)
+        smaller = {"width": layout.width // 2} if narrow else {"devices": layout.devices // 2}
+        layout = replace(layout, **smaller)
     left = room - layout.devices * rows - layout.size * cost.working
     stacks = max(1, int(left // max(1, layout.size * _held(cost))))
     return layout, min(members, stacks * layout.size)

@@ -4,7 +4,7 @@ The members are spread over the devices; each device has a loop of its own, and 
 """
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import jax
@@ -21,8 +21,9 @@ from kilter.train.placing import AXIS, SHARED
 from kilter.train.roster import Roster
 from kilter.train.step import Learner, Parts
 
-# What runs once, as drawing weights: compiled without optimization it is ready in a third of the time.
-QUICKLY = {"xla_backend_optimization_level": 0}
+# What runs for less time than it compiles, as drawing weights: without LLVM's optimizations, and with XLA's older kernels,
+# a program is ready in a third of the time. Its updates take two to four times as long.
+QUICKLY = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
 # Whole vectors where the processor has them: 6 to 8 % faster small networks than with XLA's own choice of half of them.
 # What LLVM does beyond its first level takes half of all compiling and makes no network faster.
 TRAINING = {"xla_cpu_prefer_vector_width": 512, "xla_backend_optimization_level": 1}
@@ -79,7 +80,6 @@ def _calibrated(net: Layer) -> bool:
     return any(isinstance(value, LSUV) for _, value in walk(net))
 
 
-@partial(jax.jit, static_argnames=("mesh",), donate_argnames=("members",), compiler_options=TRAINING)
 def run_epochs(
     roster: Roster,
     members: Member,
@@ -139,8 +139,19 @@ def _one_epoch(
     return over_members(single, len(roster.seats))(roster, members, training, roster.seats, orders)
 
 
+@cache
+def training(quickly: bool) -> Any:
+    """`run_epochs` as a program: compiled quickly, for trainings that take less than compiling, or to run fast."""
+    options = QUICKLY if quickly else TRAINING
+    return jax.jit(run_epochs, static_argnames=("mesh",), donate_argnames=("members",), compiler_options=options)
+
+
+def held() -> int:
+    """Number of structures whose compiled programs are held."""
+    return sum(training(quickly)._cache_size() for quickly in (False, True))
+
+
 def let_go(most: int) -> None:
     """Free all compiled programs where those of more than ``most`` structures are held; they can be made again."""
-    held: Any = run_epochs
-    if held._cache_size() > most:
+    if held() > most:
         jax.clear_caches()

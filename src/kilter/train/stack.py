@@ -8,9 +8,10 @@ import numpy as np
 from jax.sharding import Mesh
 
 from kilter.train.epoch import Member, Rows
+from kilter.train.layout import Layout
 from kilter.train.outcome import Outcome
-from kilter.train.placing import to_shares
-from kilter.train.program import run_epochs
+from kilter.train.placing import mesh_of, to_shares
+from kilter.train.program import training
 from kilter.train.roster import Roster
 from kilter.train.step import Batch
 
@@ -26,6 +27,7 @@ class Stack:
         roster: of all slots.
         members: of all slots, on the devices.
         mesh: the devices.
+        quickly: how the program is compiled, as of a `Layout`.
         start: parameters of all slots before their first epoch, where they are watched.
     """
 
@@ -33,26 +35,32 @@ class Stack:
     roster: Roster
     members: Member
     mesh: Mesh | None
+    quickly: bool = False
     start: Any = None
 
     @classmethod
-    def of(cls, indices: Any, roster: Roster, members: Any, size: int, mesh: Mesh | None) -> "Stack":
-        """Fill ``size`` slots with the members of these indices.
+    def of(cls, indices: Any, roster: Roster, members: Any, layout: Layout) -> "Stack":
+        """Fill the slots with the members of these indices.
 
         Args:
             indices: in the fleet.
             roster: of the fleet.
             members: called with the roster of all slots, gives the members in them.
-            size: number of slots.
-            mesh: the devices.
+            layout: of the slots.
         """
-        chosen = np.asarray(indices)
+        chosen, size, mesh = np.asarray(indices), layout.size, mesh_of(layout.devices)
         filled = np.resize(chosen, size)
         own = roster.take(filled)
         drawn = members(own)
         running = (np.arange(size) < len(chosen)) & (own.epochs > 0)
         outcome = np.where(running, drawn.outcome, np.int32(Outcome.FINISHED.code))
-        return cls(chosen, to_shares(own, mesh), to_shares(drawn._replace(outcome=outcome), mesh), mesh)
+        members = to_shares(drawn._replace(outcome=outcome), mesh)
+        return cls(chosen, to_shares(own, mesh), members, mesh, layout.quickly)
+
+    @property
+    def program(self) -> Any:
+        """That trains the stack."""
+        return training(self.quickly)
 
     def arguments(self, rows: Rows, orders: Any, first: int, count: int) -> tuple[Any, ...]:
         """What the program is called with."""
@@ -60,7 +68,7 @@ class Stack:
 
     def advance(self, rows: Rows, orders: Any, first: int, count: int) -> tuple[dict[str, Array], int]:
         """Run up to ``count`` epochs; their history ``(members, epochs)`` by name, and how many the last to end ran."""
-        self.members, history, done = run_epochs(*self.arguments(rows, orders, first, count))
+        self.members, history, done = self.program(*self.arguments(rows, orders, first, count))
         history, done = jax.device_get((history, done))
         made = int(done.max())
         return {name: column[: len(self.indices), :made] for name, column in history.items()}, made
