@@ -82,6 +82,7 @@ PAIRS = {
     optim.PerPart: (optim.PerPart(optim.Adam(0.1), {"bias": 0.1}), optim.PerPart(optim.Adam(0.2), {"bias": 0.0})),
     optim.SAM: (optim.SAM(optim.Adam(0.1)), optim.SAM(optim.Adam(0.2), 0.5)),
     optim.ReduceOnPlateau: (optim.ReduceOnPlateau(optim.Adam(0.1)), optim.ReduceOnPlateau(optim.Adam(0.2), 0.5, 3)),
+    optim.LossScale: (optim.LossScale(optim.Adam(0.1)), optim.LossScale(optim.Adam(0.2), 4.0)),
 }
 MEMBERS = pytest.mark.parametrize("kind", PAIRS, ids=lambda kind: kind.__name__)
 

@@ -17,6 +17,7 @@ from kilter.optim.joined import Join, Warmup
 from kilter.optim.lamb import LAMB
 from kilter.optim.lbfgs import LBFGS
 from kilter.optim.lion import Lion
+from kilter.optim.loss_scale import LossScale
 from kilter.optim.objective import Objective
 from kilter.optim.optimizer import Optimizer, spanning
 from kilter.optim.per_part import PerPart, Scaled
@@ -58,6 +59,7 @@ WRAPPERS: tuple[type[Optimizer], ...] = (
     PerPart,
     SAM,
     ReduceOnPlateau,
+    LossScale,
 )
 SCHEDULES: tuple[type[Schedule], ...] = (
     Constant,
@@ -110,6 +112,7 @@ __all__ = [
     "InverseTime",
     "Join",
     "Lion",
+    "LossScale",
     "MaxNorm",
     "MultiStep",
     "Nadam",
