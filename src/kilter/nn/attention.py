@@ -13,6 +13,8 @@ from kilter.core.specs import number, option, part
 from kilter.nn import masks
 from kilter.nn.initializers import Initializer, Matched
 from kilter.nn.layer import Layer, Params, Shape, State
+from kilter.nn.precision import narrowed
+from kilter.nn.product import product
 from kilter.nn.steps import real_steps
 
 
@@ -84,12 +86,12 @@ class MultiHeadAttention(Layer):
     def attend(self, params: Params, x: jax.Array, real: jax.Array | None, key: jax.Array | None) -> jax.Array:
         """Attention with the mask ``real`` ``(batch, time)`` of steps to attend to; None: all of them."""
         q, k, v = (self._heads(each) for each in jnp.split(_affine(params["inputs"], x), 3, -1))
-        scores = jax.lax.batch_matmul(q, k.swapaxes(1, 2)) / math.sqrt(q.shape[-1])
+        scores = _batched(q, k.swapaxes(1, 2)) / math.sqrt(q.shape[-1])
         seen = self._seen(len(x), x.shape[1], real)
         # The least finite number, not -inf: a row that sees nothing stays finite, forward and backward.
         scores = scores if seen is None else jnp.where(seen, scores, jnp.finfo(scores.dtype).min)
         weights = self._dropped(jax.nn.softmax(scores, -1), key)
-        joined = self._joined(jax.lax.batch_matmul(weights, v), len(x))
+        joined = self._joined(_batched(weights, v), len(x))
         y = _affine(params["output"], joined)
         return y if real is None else jnp.where(real[..., None], y, 0.0)
 
@@ -117,7 +119,10 @@ class MultiHeadAttention(Layer):
         return jnp.where(masks.keep(key, self.rate, weights.shape), weights / (1.0 - self.rate), 0.0)
 
 
+_batched = narrowed(jax.lax.batch_matmul)
+
+
 def _affine(params: Any, x: jax.Array) -> jax.Array:
     """X W + b, all steps as rows of one matrix, which is a third faster on a CPU."""
-    y = (x.reshape(-1, x.shape[-1]) @ params["kernel"]).reshape(*x.shape[:-1], -1)
+    y = product(x.reshape(-1, x.shape[-1]), params["kernel"]).reshape(*x.shape[:-1], -1)
     return y + params["bias"] if "bias" in params else y

@@ -10,6 +10,7 @@ from kilter.core.specs import option
 from kilter.nn.convolve import Pads, convolve, plain
 from kilter.nn.depthwise import depthwise
 from kilter.nn.layer import Params, Shape, State, Weighted
+from kilter.nn.precision import narrowed
 from kilter.nn.window import Padding, Size, pads, sizes
 
 
@@ -77,9 +78,9 @@ class Conv(Weighted):
 
     def _convolve(self, x: jax.Array, kernel: jax.Array, stride: Shape, padding: Pads) -> jax.Array:
         if self.groups == x.shape[-1] > 1:
-            return depthwise(x, kernel, stride, padding)
+            return narrowed(depthwise)(x, kernel, stride, padding)
         if self.groups > 1 or jax.default_backend() != "cpu":
-            return plain(x, kernel, stride, padding, self.groups)
+            return narrowed(plain)(x, kernel, stride, padding, self.groups)
         if any(max(both) >= size for both, size in zip(padding, kernel.shape, strict=False)):
             x, padding = jnp.pad(x, ((0, 0), *padding, (0, 0))), ((0, 0), (0, 0))
-        return convolve(x, kernel, stride, padding)
+        return narrowed(convolve)(x, kernel, stride, padding)

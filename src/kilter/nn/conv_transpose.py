@@ -10,6 +10,7 @@ from kilter.core.specs import option
 from kilter.nn.convolve import Pads, plain_transposed, transposed
 from kilter.nn.initializers import Matched
 from kilter.nn.layer import Params, Shape, State, Weighted
+from kilter.nn.precision import narrowed
 from kilter.nn.window import Padding, Size, pads, sizes
 
 
@@ -93,6 +94,7 @@ class ConvTranspose(Weighted):
         return window, stride, tuple((p, p) for p in each), space
 
 
+@narrowed
 def _spread(x: jax.Array, kernel: jax.Array, stride: Shape, padding: Pads, space: Shape) -> jax.Array:
     """With gradients of our own only where XLA's are slow."""
     on_cpu = jax.default_backend() == "cpu"

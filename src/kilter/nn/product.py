@@ -9,7 +9,10 @@ import jax
 import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
 
+from kilter.nn.precision import narrowed
 
+
+@narrowed
 def product(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """``x @ kernel`` over the last axis of ``x``."""
     rows_alone = x.ndim == 2

@@ -17,6 +17,7 @@ from kilter.nn.initializers import GlorotUniform, Initializer, Orthogonal, Zeros
 from kilter.nn.layer import Layer, Params, Shape, State
 from kilter.nn.layer_norms import ExampleNorm
 from kilter.nn.over_time import Carry, over_time, saved
+from kilter.nn.precision import narrowed
 from kilter.nn.product import product
 from kilter.nn.steps import real_steps
 
@@ -188,10 +189,13 @@ class Recurrent(Layer, abstract=True):
         kernels = [kernel[:, a * self.units : b * self.units] for a, b in pairwise(ends)]  # cut once, not every step
 
         def recur(h: jax.Array, place: int, kept: jax.Array | None) -> jax.Array:
-            z = saved(jnp.dot(_dropped(h, kept, self.recurrent_dropout), kernels[place]))
+            z = saved(_recurred(_dropped(h, kept, self.recurrent_dropout), kernels[place]))
             return z if self.joined else self.normed(params, "recurrent", z, place)
 
         return recur
+
+
+_recurred = narrowed(jnp.dot)
 
 
 def _dropped(x: jax.Array, kept: jax.Array | None, rate: Any) -> jax.Array:

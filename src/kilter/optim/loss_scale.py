@@ -15,8 +15,8 @@ class LossScale(Preceding):
     """Gradients of a scaled loss, brought back before ``inner`` gets them; the scale finds itself.
 
     An update whose gradients are not all finite is left out and halves the scale; ``every`` updates in a row that are
-    double it. ``kl.Recipe(precision="float16")`` puts it around the optimizer by itself; float32 and bfloat16 reach
-    to 1e-38 and need none. As PyTorch's GradScaler, whose growth comes after 2000 updates, too.
+    double it. ``kl.Recipe(precision="float16")`` asks for it; float32 and bfloat16 reach down to 1e-38 and need none.
+    As PyTorch's GradScaler.
 
     Args:
         inner: optimizer that gets the gradients.

@@ -13,6 +13,7 @@ from kilter.nn.activations import Activation
 from kilter.nn.compose import last_layer
 from kilter.nn.dropouts import ALL as DROPOUTS
 from kilter.nn.layer import shapes
+from kilter.optim.loss_scale import LossScale
 from kilter.train.recipe import Recipe, structure
 
 
@@ -36,6 +37,7 @@ def check(recipe: Recipe, data: Dataset) -> None:
     _check_drawn(recipe)
     _check_outputs(recipe, data)
     _check_targets(recipe, data)
+    _check_precision(recipe)
     if recipe.augment is not None:
         with within("augment"):
             recipe.augment.check(data.shape)
@@ -83,6 +85,14 @@ def _check_targets(recipe: Recipe, data: Dataset) -> None:
         raise InputError(f"metric: {metric!r} is not for {task}; choose one of {offered}")
     if recipe.targets is not None and task != "numbers":
         raise InputError(f"targets: {recipe.targets!r} scales numbers, but the targets are {task}; leave it out")
+
+
+def _check_precision(recipe: Recipe) -> None:
+    if recipe.precision == "float16" and not any(isinstance(each, LossScale) for _, each in walk(recipe.optimizer)):
+        raise InputError(
+            f"precision='float16': gradients below 6e-8 vanish with {recipe.optimizer!r}; "
+            "put optim.LossScale around it, or take precision='bfloat16'"
+        )
 
 
 def _doubt_outputs(recipe: Recipe) -> None:

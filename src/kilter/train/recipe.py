@@ -37,6 +37,9 @@ class Recipe(Value):
         augment: how training rows are changed at random in every step, after preprocessing.
         stopping: when to end before all epochs are run; ``None``: never.
         metric: decides which epoch is best; left open, accuracy for classes and R2 for numbers.
+        precision: ``"bfloat16"`` and ``"float16"`` make the products of training (dense, convolution, attention, recurrent)
+            in half precision where the device gains by it, as GPUs do and CPUs do not; weights, norms, losses and
+            predictions stay in float32. float16 wants its gradients scaled: `optim.LossScale`. Micikevicius et al. 2018.
 
     >>> from kilter import nn, optim, losses
     >>> recipe = Recipe(nn.Chain(nn.Dense(8), nn.Dropout(0.2)), losses.SquaredError(), optimizer=optim.Adam(1e-3))
@@ -62,6 +65,7 @@ class Recipe(Value):
     augment: Augmentation | None = part(default=None, kinds=Augmentation, optional=True)
     stopping: EarlyStopping | None = part(default=None, kinds=EarlyStopping, optional=True)
     metric: Metric | None = part(default=None, kinds=Metric, optional=True)
+    precision: str = option(default="float32", choices=("float32", "bfloat16", "float16"))
 
 
 def structure(recipe: Recipe) -> Any:
