@@ -13,7 +13,7 @@ from kilter.nn.layer import Layer, Params, Shape, State
 _chosen: ContextVar[str | None] = ContextVar("precision of products", default=None)
 
 
-def narrowed(product: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
+def narrowed(product: Callable[..., Any]) -> Callable[..., jax.Array]:
     """A product of its first two arguments that is made in the precision of the `Narrow` network around it.
 
     The factors are rounded, what comes out is in the precision that they had. So are the products of the gradients,
