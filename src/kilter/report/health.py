@@ -8,6 +8,7 @@ from kilter.doctor import remedies
 from kilter.doctor.checkup import Checkup
 from kilter.doctor.cure import Cure
 from kilter.doctor.finding import Finding
+from kilter.doctor.words import Cause
 from kilter.metrics import describe
 from kilter.report.blocks import Block, Chart, Code, Notice, Section, Table, Text
 from kilter.report.charts import bars
@@ -15,24 +16,31 @@ from kilter.train.recipe import Recipe
 
 # Suggestions for a finding, and changes in the chart of a cure.
 _SUGGESTED, _SHOWN = 2, 24
+_BETTER = "Nothing needs mending. A search may still find a better recipe: kl.search(space, data)."
+_LOOK = "Nothing yet. kl.examine(recipe, data) trains the recipe on several seeds beside one that is known to work."
 
 
-def health(checkup: Checkup) -> Section:
+def health(checkup: Checkup, title: str = "Is it healthy?") -> Section:
     """The findings, worst first."""
     if checkup.healthy:
-        return Section("Is it healthy?", (Notice("healthy", "Nothing is wrong with this training."), *_notes(checkup)))
+        return Section(title, (Notice("healthy", "Nothing is wrong with this training."), *_notes(checkup)))
     if not checkup.findings:
-        return Section("Is it healthy?", (Notice("note", f"It cannot be told: {checkup.undecided}."), *_notes(checkup)))
-    return Section("Is it healthy?", (*map(_notice, checkup.findings), *_notes(checkup)))
+        return Section(title, (Notice("note", f"It cannot be told: {checkup.undecided}."), *_notes(checkup)))
+    return Section(title, (*map(_notice, checkup.findings), *_notes(checkup)))
 
 
 def _notice(finding: Finding) -> Notice:
-    others = ", ".join(map(str, finding.alternatives[:3]))
+    """A finding as a sentence, its causes in words, and where to read on."""
+    others = ", ".join(map(_words, finding.alternatives[:3]))
     details = [
-        f"cause: {finding.cause}" + (f"; or {others}" if others else ""),
-        f"rule: {finding.rule}; {finding.reference}",
+        f"Likely cause: {_words(finding.cause)}{f'; or else {others}' if others else ''}.",
+        f"Source: {finding.reference}. More: kilter explain {finding.rule}",
     ]
-    return Notice(str(finding.severity), finding.told, details)
+    return Notice(str(finding.severity), finding.told.removesuffix(f" [{finding.cause}]"), details)
+
+
+def _words(cause: Cause) -> str:
+    return str(cause).replace("_", " ")
 
 
 def _notes(checkup: Checkup) -> Iterator[Block]:
@@ -40,16 +48,23 @@ def _notes(checkup: Checkup) -> Iterator[Block]:
         yield Table(["seen"], [[note.told] for note in checkup.notes], "Seen, and does no harm here", folded=True)
 
 
-def advice(checkup: Checkup, recipe: Recipe | None, data: Dataset | None, cure: Cure | None) -> Section | None:
-    """What to do: the proved cure, or what is worth a try; None where nothing needs to be done."""
+def advice(checkup: Checkup, recipe: Recipe | None, data: Dataset | None, cure: Cure | None) -> Section:
+    """What to do: the proved cure, or what is worth a try."""
     if cure is not None:
         return Section("What to do", tuple(_proved(cure)))
     if not checkup.findings:
-        return None
+        return Section("What to do", (Text(_BETTER if checkup.healthy else _LOOK),))
     lines = list(dict.fromkeys(_suggestions(checkup, recipe, data))) if recipe is not None and data is not None else []
-    told = [Notice("note", line) for line in lines]
+    told = [Notice("try", line) for line in lines]
     return Section(
-        "What to do", (*told, Text("Not tried yet: kl.cure(recipe, data) trains each beside the original.", "quiet"))
+        "What to do",
+        (
+            *told,
+            Text(
+                "Not measured yet: kl.cure(recipe, data) trains each beside the original and tells what it gains.",
+                "quiet",
+            ),
+        ),
     )
 
 
@@ -60,8 +75,19 @@ def _suggestions(checkup: Checkup, recipe: Recipe, data: Dataset) -> Iterator[st
                 yield remedy.sentence
 
 
+def helped(cure: Cure) -> Section:
+    """What came of a cure."""
+    before, after = map(describe, cure.scores)
+    rows = [[f"mean {cure.metric}", before, after]] if cure.healed else []
+    table = [Table(["", "before", "after"], rows, "On seeds that did not choose the change")] if rows else []
+    return Section("Did it help?", (Text(cure.sentence, "lead"), *table))
+
+
 def _proved(cure: Cure) -> Iterator[Block]:
-    yield Text(cure.sentence, "lead")
+    if cure.healed:
+        yield Code(repr(cure.diff), "Change this")
+    else:
+        yield Text(cure.sentence)
     tried = [row for row in cure.rows if row["kind"] not in ("control", "reference")]
     tried.sort(key=lambda row: -row["effect"])
     if tried:
@@ -72,9 +98,6 @@ def _proved(cure: Cure) -> Iterator[Block]:
         )  # fmt: skip
         told = f"Mean gain of each change over the recipe as it was, with its 95 % interval; {len(tried)} were tried."
         yield Chart(option, told, height=90 + 24 * len(shown), table=trials(cure))
-    if cure.healed:
-        yield Code(repr(cure.diff), "What differs")
-        yield Code(repr(cure.recipe), "The cured recipe")
 
 
 def _named(row: dict[str, Any]) -> str:
