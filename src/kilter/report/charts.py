@@ -11,6 +11,8 @@ from kilter.report.thinning import thinned
 Array = np.ndarray[Any, Any]
 # Told apart by those who see fewer colors, on light and dark ground: Okabe and Ito 2008, Color universal design.
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f")
+# From bad to good.
+_MERIT = ("#9aa5b1", "#56b4e9", "#d55e00")
 # What is only there to compare with.
 _GRAY = {"color": "#8a929b", "type": "dashed", "width": 1.5}
 # Names and labels of the axes stay inside of the drawing.
@@ -62,9 +64,15 @@ def _points(xs: Array, ys: Array, log: bool) -> list[list[float | None]]:
 
 
 def points(
-    each: Mapping[str, tuple[Array, Array]], x: str, y: str, *, diagonal: bool = False, log: bool = False
+    each: Mapping[str, tuple[Array, Array]],
+    x: str,
+    y: str,
+    *,
+    diagonal: bool = False,
+    log: bool = False,
+    options: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Clouds of points by name; with ``diagonal`` the line where both are the same."""
+    """Clouds of points by name; with ``diagonal`` the line where both are the same, with ``options`` x is a place in them."""
     series: list[dict[str, Any]] = [
         {
             "type": "scatter",
@@ -79,7 +87,9 @@ def points(
         every = np.concatenate([np.concatenate(pair) for pair in each.values()])
         ends = [number(np.nanmin(every)), number(np.nanmax(every))]
         series.append(_straight("equal", [[end, end] for end in ends]))
-    return _drawn({"xAxis": axis(x, log=log), "yAxis": axis(y, nameGap=44), "series": series, "tooltip": {}}, series)
+    across = axis(x, log=log) | ({"type": "category", "data": list(options)} if options else {})
+    drawn = {"xAxis": across, "yAxis": axis(y, nameGap=44), "series": series, "tooltip": {}}
+    return _drawn(drawn | ({} if diagonal else {"grid": GRID | {"top": 12}}), series)
 
 
 def _straight(name: str, ends: list[list[float | None]]) -> dict[str, Any]:
@@ -108,12 +118,18 @@ def reliability(sure: Array, right: Array, share: Array) -> dict[str, Any]:
 
 
 def bars(
-    names: Sequence[str], values: Sequence[float], x: str, ends: Sequence[tuple[float, float]] = ()
+    names: Sequence[str],
+    values: Sequence[float],
+    x: str,
+    ends: Sequence[tuple[float, float]] = (),
+    gray: Sequence[bool] = (),
 ) -> dict[str, Any]:
-    """Lying bars, the first on top; ``ends`` are those of their intervals."""
+    """Lying bars, the first on top; ``ends`` are those of their intervals, ``gray`` which only are there to compare with."""
     series: list[dict[str, Any]] = [
-        {"type": "bar", "name": x, "data": [number(value) for value in values], "barMaxWidth": 18}
+        {"type": "bar", "name": x, "data": [{"value": number(value)} for value in values], "barMaxWidth": 18}
     ]
+    for bar, pale in zip(series[0]["data"], gray, strict=False):
+        bar |= {"itemStyle": {"color": _GRAY["color"]}} if pale else {}
     if ends:
         series.append(
             {"name": "interval", "kilter": "interval", "data": [[number(low), number(high)] for low, high in ends]}
@@ -152,15 +168,15 @@ def _long(names: Sequence[str]) -> bool:
     return sum(map(len, names)) > 30
 
 
-def parallel(columns: Sequence[dict[str, Any]], rows: Sequence[Sequence[Any]], score: int) -> dict[str, Any]:
-    """A line a row across upright axes; colored by the column ``score``."""
-    scores = [row[score] for row in rows if row[score] is not None]
+def parallel(columns: Sequence[dict[str, Any]], rows: Sequence[Sequence[Any]], higher: bool) -> dict[str, Any]:
+    """A line a row across upright axes, colored by the last column; ``higher`` values of it are better, and stand out."""
+    scores = [row[-1] for row in rows if row[-1] is not None]
     axes = [{"dim": place} | column for place, column in enumerate(columns)]
     colors = {
-        "dimension": score, "min": min(scores), "max": max(scores), "calculable": True, "orient": "horizontal",
-        "left": "center", "bottom": 0, "inRange": {"color": ["#440154", "#31688e", "#35b779", "#fde725"]}, "precision": 4,
+        "dimension": len(columns) - 1, "min": min(scores), "max": max(scores), "calculable": True, "precision": 4,
+        "orient": "horizontal", "left": "center", "bottom": 0, "inRange": {"color": list(_MERIT if higher else _MERIT[::-1])},
     }  # fmt: skip
-    series = {"type": "parallel", "data": list(map(list, rows)), "lineStyle": {"width": 1.4, "opacity": 0.6}}
+    series = {"type": "parallel", "data": list(map(list, rows)), "lineStyle": {"width": 1.4, "opacity": 0.65}}
     place = {"left": 50, "right": 70, "top": 40, "bottom": 70}
     return _drawn({"parallelAxis": axes, "parallel": place, "series": [series], "visualMap": colors, "tooltip": {}}, ())
 

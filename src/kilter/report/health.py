@@ -78,25 +78,25 @@ def _suggestions(checkup: Checkup, recipe: Recipe, data: Dataset) -> Iterator[st
 def helped(cure: Cure) -> Section:
     """What came of a cure."""
     before, after = map(describe, cure.scores)
-    rows = [[f"mean {cure.metric}", before, after]] if cure.healed else []
-    table = [Table(["", "before", "after"], rows, "On seeds that did not choose the change")] if rows else []
-    return Section("Did it help?", (Text(cure.sentence, "lead"), *table))
+    if not cure.healed or cure.effect is None:
+        return Section("Did it help?", (Text(cure.sentence, "lead"),))
+    words = f"Mean {cure.metric} {before} before, {after} after, on {cure.effect.pairs} seeds that did not choose the change."
+    return Section("Did it help?", (Text(words, "lead"),))
 
 
 def _proved(cure: Cure) -> Iterator[Block]:
+    yield Text(cure.sentence, "lead")
     if cure.healed:
-        yield Code(repr(cure.diff), "Change this")
-    else:
-        yield Text(cure.sentence)
+        yield Code(repr(cure.diff), "What differs")
     tried = [row for row in cure.rows if row["kind"] not in ("control", "reference")]
     tried.sort(key=lambda row: -row["effect"])
     if tried:
         shown = tried[:_SHOWN]
         option = bars(
             [_named(row) for row in shown], [row["effect"] for row in shown], f"gain in {cure.metric}",
-            [(row["low"], row["high"]) for row in shown],
+            [(row["low"], row["high"]) for row in shown], [row["kind"] == "random" for row in shown],
         )  # fmt: skip
-        told = f"Mean gain of each change over the recipe as it was, with its 95 % interval; {len(tried)} were tried."
+        told = f"Mean gain of each change, with its 95 % interval; {len(tried)} were tried, gray ones at random."
         yield Chart(option, told, height=90 + 24 * len(shown), table=trials(cure))
 
 

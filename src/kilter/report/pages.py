@@ -18,7 +18,7 @@ from kilter.report.learned import learned
 from kilter.report.predictions import predictions
 from kilter.report.repeat import facts, recipe, script
 from kilter.report.report import Report
-from kilter.report.searched import searched
+from kilter.report.searched import found, searched
 from kilter.report.signals import signal
 from kilter.search.study import Study
 from kilter.train.run import Run
@@ -115,8 +115,18 @@ def of_cure(cure: Cure, data: Dataset | None) -> Report:
 
 
 def of_study(study: Study) -> Report:
-    """The best trial, and what the search found out."""
-    return _page(f"search on {study.data.title}", [*searched(study), recipe(study.best.recipe)])
+    """The best trial, its health, and what the search found out."""
+    run, data = study.best.run, study.data if len(study.data.train) else None
+    checkup = examine(run)
+    sections = [
+        found(study),
+        health(checkup, "Is the best healthy?"),
+        advice(checkup, run.recipe, data, None),
+        *searched(study),
+        recipe(study.best.recipe, script(run, data)),
+        facts(run, data),
+    ]
+    return _page(f"search on {study.data.title}", sections)
 
 
 def _page(title: str, sections: Sequence[Section | None]) -> Report:

@@ -10,6 +10,7 @@ from kilter.report.blocks import Chart, Section, Table, Text
 from kilter.report.charts import COLORS, lines
 from kilter.report.evidence import wide
 from kilter.train.outcome import Outcome
+from kilter.train.recipe import Recipe
 from kilter.train.run import Run
 from kilter.train.runs import differences
 
@@ -59,18 +60,18 @@ def _overlay(runs: Sequence[Run], name: str) -> Chart | None:
         str(place): (np.arange(1, len(run.history[name]) + 1), run.history[name]) for place, run in enumerate(drawn)
     }
     option = lines(each, "epoch", told, log=name == "loss" and wide(each))
-    labels = _labels(drawn)
-    colors = {label: COLORS[place % len(COLORS)] for place, label in enumerate(dict.fromkeys(labels))}
-    for series, label in zip(option["series"], labels, strict=True):
+    told_apart = labels([run.recipe for run in drawn])
+    names = [label or f"seed {run.seed}" for run, label in zip(drawn, told_apart, strict=True)]
+    colors = {label: COLORS[place % len(COLORS)] for place, label in enumerate(dict.fromkeys(names))}
+    for series, label in zip(option["series"], names, strict=True):
         series |= {"name": label, "itemStyle": {"color": colors[label]}, "lineStyle": {"width": 1.5, "opacity": 0.8}}
     words = f"{told[0].upper()}{told[1:]} by epoch of the {len(drawn)} best runs; press a name to hide its runs."
     return Chart(option, words, height=380)
 
 
-def _labels(runs: Sequence[Run]) -> list[str]:
-    """What sets each recipe apart; the seed where nothing does."""
-    own = differences([run.recipe for run in runs])
-    return [_label(each) or f"seed {run.seed}" for run, each in zip(runs, own, strict=True)]
+def labels(recipes: Sequence[Recipe]) -> list[str]:
+    """What sets each recipe apart from the others; empty where nothing does."""
+    return [_label(each) for each in differences(recipes)]
 
 
 def _label(own: Mapping[str, Any]) -> str:
