@@ -72,7 +72,7 @@ def points(
     log: bool = False,
     options: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Clouds of points by name; with ``diagonal`` the line where both are the same, with ``options`` x is a place in them."""
+    """Clouds of points by name; with ``diagonal`` the line where both are equal; of ``options`` x is the place."""
     series: list[dict[str, Any]] = [
         {
             "type": "scatter",
@@ -124,7 +124,7 @@ def bars(
     ends: Sequence[tuple[float, float]] = (),
     gray: Sequence[bool] = (),
 ) -> dict[str, Any]:
-    """Lying bars, the first on top; ``ends`` are those of their intervals, ``gray`` which only are there to compare with."""
+    """Lying bars, the first on top; ``ends`` are those of their intervals, ``gray`` are those to compare with."""
     series: list[dict[str, Any]] = [
         {"type": "bar", "name": x, "data": [{"value": number(value)} for value in values], "barMaxWidth": 18}
     ]
@@ -172,9 +172,10 @@ def parallel(columns: Sequence[dict[str, Any]], rows: Sequence[Sequence[Any]], h
     """A line a row across upright axes, colored by the last column; ``higher`` values of it are better, and stand out."""
     scores = [row[-1] for row in rows if row[-1] is not None]
     axes = [{"dim": place} | column for place, column in enumerate(columns)]
+    merit = list(_MERIT if higher else _MERIT[::-1])
     colors = {
         "dimension": len(columns) - 1, "min": min(scores), "max": max(scores), "calculable": True, "precision": 4,
-        "orient": "horizontal", "left": "center", "bottom": 0, "inRange": {"color": list(_MERIT if higher else _MERIT[::-1])},
+        "orient": "horizontal", "left": "center", "bottom": 0, "inRange": {"color": merit},
     }  # fmt: skip
     series = {"type": "parallel", "data": list(map(list, rows)), "lineStyle": {"width": 1.4, "opacity": 0.65}}
     place = {"left": 50, "right": 70, "top": 40, "bottom": 70}
@@ -183,5 +184,7 @@ def parallel(columns: Sequence[dict[str, Any]], rows: Sequence[Sequence[Any]], h
 
 def _drawn(option: dict[str, Any], named: Sized) -> dict[str, Any]:
     """With what all charts share, and a legend where several are ``named``; animation would only hide what is there."""
-    legend = {"top": 4, "type": "scroll"} if len(named) > 1 else {"show": False}
-    return {"color": list(COLORS), "grid": GRID, "legend": legend, "animation": False} | option
+    several = len(named) > 1
+    legend = {"top": 4, "type": "scroll"} if several else {"show": False}
+    grid = GRID | {"top": 40 if several else 24}
+    return {"color": list(COLORS), "grid": grid, "legend": legend, "animation": False} | option

@@ -1,6 +1,6 @@
 """The pages: what is shown of a run, of several, of a checkup, a cure and a study, in the order of a reader's questions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -29,7 +29,7 @@ def of_run(run: Run, data: Dataset | None, checkup: Checkup | None, cure: Cure |
     checkup = examine(run) if checkup is None else checkup
     sections = [
         learned(run, data),
-        health(checkup),
+        health(checkup.facts()),
         advice(checkup, run.recipe, data, cure),
         curves(run),
         None if run.vitals is None else signal(run.vitals, run.recipe.net),
@@ -38,24 +38,24 @@ def of_run(run: Run, data: Dataset | None, checkup: Checkup | None, cure: Cure |
         recipe(run.recipe, script(run, data)),
         facts(run, data),
     ]
-    return _page(run.title, sections)
+    return page(run.title, sections)
 
 
-def of_runs(runs: Sequence[Run], data: Dataset | None) -> Report:
+def of_runs(runs: Sequence[Run], data: Dataset | None, names: Mapping[int, str] | None = None) -> Report:
     """All scores, the health of the best, all curves, and what differs."""
     runs = several.ranked(runs)
     best = runs[0]
     checkup = examine(best)
     sections = [
-        several.scores(runs),
-        health(checkup, "Is the best healthy?"),
+        several.scores(runs, names or {}),
+        health(checkup.facts(), "Is the best healthy?"),
         advice(checkup, best.recipe, data, None),
         several.overlaid(runs),
         None if data is None else predictions(best, data),
         recipe(best.recipe, script(best, data)),
         facts(best, data),
     ]
-    return _page(f"{len(runs)} runs on {best.title}", sections)
+    return page(f"{len(runs)} runs on {best.title}", sections)
 
 
 def of_checkup(checkup: Checkup, data: Dataset | None) -> Report:
@@ -63,12 +63,12 @@ def of_checkup(checkup: Checkup, data: Dataset | None) -> Report:
     given = checkup.chart.design.recipe
     sections = [
         _compared(checkup),
-        health(checkup),
+        health(checkup.facts()),
         advice(checkup, given, data, None),
         _looked_at(checkup),
         None if given is None else recipe(given),
     ]
-    return _page(f"checkup of {checkup.title}", sections)
+    return page(f"checkup of {checkup.title}", sections)
 
 
 def _compared(checkup: Checkup) -> Section | None:
@@ -105,13 +105,13 @@ def _looked_at(checkup: Checkup) -> Section | None:
 def of_cure(cure: Cure, data: Dataset | None) -> Report:
     """Did it help, what was wrong before, what to do, and the recipe."""
     sections = [
-        helped(cure),
-        health(cure.checkup, "What was wrong before?"),
+        helped(cure.facts()),
+        health(cure.checkup.facts(), "What was wrong before?"),
         advice(cure.checkup, cure.original, data, cure),
         _looked_at(cure.checkup),
         recipe(cure.recipe),
     ]
-    return _page(f"cure of {cure.checkup.title}", sections)
+    return page(f"cure of {cure.checkup.title}", sections)
 
 
 def of_study(study: Study) -> Report:
@@ -120,14 +120,15 @@ def of_study(study: Study) -> Report:
     checkup = examine(run)
     sections = [
         found(study),
-        health(checkup, "Is the best healthy?"),
+        health(checkup.facts(), "Is the best healthy?"),
         advice(checkup, run.recipe, data, None),
         *searched(study),
         recipe(study.best.recipe, script(run, data)),
         facts(run, data),
     ]
-    return _page(f"search on {study.data.title}", sections)
+    return page(f"search on {study.data.title}", sections)
 
 
-def _page(title: str, sections: Sequence[Section | None]) -> Report:
+def page(title: str, sections: Sequence[Section | None]) -> Report:
+    """A report of the sections that there are."""
     return Report(f"Kilter: {title}", tuple(section for section in sections if section is not None))

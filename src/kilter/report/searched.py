@@ -19,7 +19,7 @@ _LINES, _ROWS, _SLICES, _AXES = 500, 20, 4, 8
 
 
 def found(study: Study) -> Section:
-    """The score of the best trial, against guessing and a linear model where the rows are known, and the trials behind it."""
+    """The score of the best trial, against guessing and a linear model where rows are known, and the best trials."""
     key, best = study.metric.key, study.best
     words = f"The best of {len(study.records)} trials has {key} {describe(best.score)} on the rows that decide; "
     words += "as the best of many it is too good by luck."

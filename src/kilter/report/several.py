@@ -25,8 +25,8 @@ def ranked(runs: Sequence[Run]) -> list[Run]:
     return sorted(runs, key=lambda run: -np.nan_to_num(sign * run.score, nan=-np.inf))
 
 
-def scores(runs: Sequence[Run]) -> Section:
-    """Did they learn: the best, the middle one, and a table of all."""
+def scores(runs: Sequence[Run], names: Mapping[int, str]) -> Section:
+    """Did they learn: the best, the middle one, and a table of all; ``names`` are those of runs by their identity."""
     metric, best = runs[0].metric.key, runs[0]
     known = [run.score for run in runs if np.isfinite(run.score)]
     middle = f"; the middle one {describe(np.median(known))}" if known else ""
@@ -34,13 +34,14 @@ def scores(runs: Sequence[Run]) -> Section:
     words = f"The best of {len(runs)} runs has {metric} {describe(best.score)} on the rows that decide{middle}."
     words += f" {lost} of them diverged." if lost else ""
     own = differences([run.recipe for run in runs])
-    names = list(own[0])
+    fields = list(own[0])
     rows = [
-        [str(place), describe(run.score), run.outcome.name.lower(), str(run.seed), *(_shown(each[n]) for n in names)]
+        [names.get(id(run), str(place)), describe(run.score), run.outcome.name.lower(), str(run.seed)]
+        + [_shown(each[field]) for field in fields]
         for place, (run, each) in enumerate(zip(runs[:_LISTED], own, strict=False), 1)
     ]
     left = "" if len(runs) <= _LISTED else f", the first {_LISTED}"
-    table = Table(["rank", metric, "outcome", "seed", *names], rows, f"All runs, best first{left}")
+    table = Table(["run" if names else "rank", metric, "outcome", "seed", *fields], rows, f"All runs, best first{left}")
     return Section("Did they learn?", (Text(words, "lead"), table))
 
 
