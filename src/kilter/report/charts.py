@@ -54,7 +54,8 @@ def lines(
     if mark is not None and series:
         line = {"symbol": "none", "data": [{"xAxis": mark}], "silent": True, "lineStyle": _GRAY}
         series[0]["markLine"] = line | {"label": {"formatter": "best", "color": "currentColor"}}
-    axes = {"xAxis": axis(x, min="dataMin", max="dataMax"), "yAxis": axis(y, log=log, nameGap=44)}
+    across = axis(x, min="dataMin", max="dataMax", minInterval=1)
+    axes = {"xAxis": across, "yAxis": axis(y, log=log, nameGap=44)}
     return _drawn(axes | {"series": series, "tooltip": {"trigger": "axis"}}, each)
 
 
@@ -146,9 +147,14 @@ def bars(
 
 def counts(table: Array, names: Sequence[str], x: str, y: str) -> dict[str, Any]:
     """A square map of counts, strong for many and blank for none; the diagonal in a color of its own."""
-    side = {"type": "category", "data": list(names), "nameLocation": "middle", "axisTick": {"show": False}}
+    side = {
+        "type": "category",
+        "data": [_short(name) for name in names],
+        "nameLocation": "middle",
+        "axisTick": {"show": False},
+    }
     side |= {"splitArea": {"show": False}, "splitLine": {"show": len(names) <= _SPARSE}}
-    side |= {"axisLabel": {"width": 90, "overflow": "truncate", "hideOverlap": True}}
+    side |= {"axisLabel": {"hideOverlap": True}}
     across = {"name": x, "nameGap": 30, "axisLabel": side["axisLabel"] | {"rotate": 45 if _long(names) else 0}}
     right = np.eye(len(names), dtype=bool)
     label = {"show": len(names) <= _LABELED, "color": "currentColor"}
@@ -161,6 +167,11 @@ def counts(table: Array, names: Sequence[str], x: str, y: str) -> dict[str, Any]
         colors.append({"show": False, "seriesIndex": place, "min": 0, "max": most, "inRange": strength})
     axes = {"xAxis": side | across, "yAxis": side | {"name": y, "nameGap": 46, "inverse": True}}
     return _drawn(axes | {"series": series, "visualMap": colors, "tooltip": {}, "grid": GRID | {"top": 10}}, ())
+
+
+def _short(name: str, most: int = 16) -> str:
+    """Both ends of a long name, as names are told apart by either."""
+    return name if len(name) <= most else f"{name[: most // 2 - 1]}...{name[-most // 2 + 1 :]}"
 
 
 def _long(names: Sequence[str]) -> bool:

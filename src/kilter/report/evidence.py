@@ -6,8 +6,9 @@ import jax
 import numpy as np
 
 from kilter.metrics import describe
-from kilter.report.blocks import Block, Chart, Histograms, Section, Table
+from kilter.report.blocks import Block, Chart, Histograms, Section, Table, Text
 from kilter.report.charts import lines
+from kilter.train.outcome import Outcome
 from kilter.train.run import Run
 from kilter.vitals.taps import places
 
@@ -21,17 +22,20 @@ def curves(run: Run) -> Section | None:
     history = run.history
     if not len(history["loss"]):
         return None
+    if not np.isfinite(history["loss"]).any():
+        return Section("How it learned", (Text("The loss was not finite from the first epoch on."), _numbers(run)))
     epochs = np.arange(1, len(history["loss"]) + 1)
+    mark = None if run.outcome is Outcome.DIVERGED else run.epoch
     losses = {"training, while learning": (epochs, history["loss"])}
     if "val_loss" in history:
         losses["validation"] = (epochs, history["val_loss"])
     blocks: list[Block] = [
-        Chart(lines(losses, "epoch", "loss", log=wide(losses), mark=run.epoch), _told(run), table=_numbers(run))
+        Chart(lines(losses, "epoch", "loss", log=wide(losses), mark=mark), _told(run), table=_numbers(run))
     ]
     score = history.get(f"val_{run.metric.key}")
     if score is not None:
         option = lines(
-            {f"validation {run.metric.key}": (epochs, score)}, "epoch", f"validation {run.metric.key}", mark=run.epoch
+            {f"validation {run.metric.key}": (epochs, score)}, "epoch", f"validation {run.metric.key}", mark=mark
         )
         blocks.append(Chart(option, f"Validation {run.metric.key} by epoch; best at epoch {run.epoch}."))
     if len(set(history["lr"].tolist())) > 1:

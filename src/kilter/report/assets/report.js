@@ -35,8 +35,13 @@
     },
   });
 
-  const plain = (option) => ({
+  // Names beside bars take at most two fifths of a narrow window.
+  const beside = (side, room) =>
+    side?.axisLabel?.width ? { ...side, axisLabel: { ...side.axisLabel, width: Math.min(side.axisLabel.width, 0.4 * room.clientWidth) } } : side;
+
+  const plain = (option, room) => ({
     ...option,
+    ...(option.yAxis && { yAxis: beside(option.yAxis, room) }),
     tooltip: option.tooltip && { confine: true, valueFormatter: short, ...option.tooltip },
     series: option.series.map((each) => (each.kilter === "interval" ? interval(each.data) : each)),
   });
@@ -69,7 +74,7 @@
     const side = { type: "category", nameLocation: "middle", axisLine: { show: false }, axisTick: { show: false } };
     return {
       animation: false, grid: { left: 6, right: 8, top: 6, bottom: 6, outerBoundsMode: "same", outerBoundsContain: "all" },
-      xAxis: { ...side, data: vital.places, axisLabel: { rotate: 40, hideOverlap: true, width: 150, overflow: "truncate" } },
+      xAxis: { ...side, data: vital.places, axisLabel: { rotate: 40, hideOverlap: true, interval: Math.ceil(vital.places.length / 12) - 1, width: 150, overflow: "truncate" } },
       yAxis: { ...side, data: given.epochs.map(String), name: "epoch", nameGap: 32, inverse: true, axisLabel: { hideOverlap: true, interval: Math.ceil(given.epochs.length / 8) - 1 } },
       visualMap: { show: false, min: low, max: high, inRange: { color: vital.both ? BOTH_WAYS : ONE_WAY } },
       tooltip: {
@@ -120,7 +125,7 @@
 
   for (const figure of document.querySelectorAll("figure.chart")) {
     const given = JSON.parse(figure.querySelector("script").textContent), room = figure.querySelector(".room");
-    if (figure.dataset.draw === "echarts") draw(room, plain(given));
+    if (figure.dataset.draw === "echarts") draw(room, plain(given, room));
     else own[figure.dataset.draw](room, given);
   }
   addEventListener("resize", () => charts.forEach((chart) => {
