@@ -57,12 +57,14 @@ def test_a_range_test_and_a_study_are_drawn(data):
 
 
 def test_folds_are_drawn_and_their_means(data):
-    found = kl.cross_validate([RECIPE, RECIPE.put("optimizer.lr", 1e-6)], data, folds=2, seeds=1, progress=False)
+    found = kl.cross_validate([RECIPE, RECIPE.put("optimizer.lr", 0.1)], data, folds=2, seeds=1, progress=False)
     (axes,) = found.plot().axes
-    drawn = [line.get_xdata() for line in axes.lines]
-    np.testing.assert_allclose(drawn[2], found.scores[0].ravel())  # the best on top
-    np.testing.assert_allclose([np.ravel(line)[0] for line in drawn[1::2]], found.mean[::-1])
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["lr 1e-06", "lr 0.02"]
+    worst_first = np.argsort(found.mean)
+    folds, means = ([line.get_xdata() for line in axes.lines[first::2]] for first in (0, 1))
+    np.testing.assert_allclose(folds, [found.scores[place].ravel() for place in worst_first])
+    np.testing.assert_allclose(np.ravel(means), found.mean[worst_first])
+    names = np.array(["lr 0.02", "lr 0.1"])
+    assert [label.get_text() for label in axes.get_yticklabels()] == list(names[worst_first])
 
 
 def test_members_are_drawn_beside_the_ensemble(runs, data):
