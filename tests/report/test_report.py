@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.metrics import confusion_matrix
+from sklearn.metrics import confusion_matrix, multilabel_confusion_matrix
 
 import kilter as kl
 from kilter import losses, metrics, nn, optim
@@ -189,6 +189,21 @@ def test_other_targets(task):
     recipe = kl.Recipe(nn.Dense(2 if task == "labels" else 1), loss, optimizer=optim.Adam(0.1), epochs=5)
     data = kl.data.from_arrays(x, y, task=task)
     assert "Data, seed and versions" in kl.report(kl.train(recipe, data, progress=False), data).html
+
+
+def test_labels_are_counted_one_by_one():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(80, 3))
+    y = (x[:, :2] > 0).astype(int)
+    recipe = kl.Recipe(nn.Dense(2), losses.SigmoidCrossEntropy(), optimizer=optim.Adam(0.1), epochs=5)
+    data = kl.data.from_arrays(x, y, task="labels", validation=0.5)
+    run = kl.train(recipe, data, progress=False)
+    (section,) = [each for each in kl.report(run, data).sections if each.title.startswith("Predictions")]
+    drawn = np.array([row[1:] for row in section.blocks[0].rows], int)
+    witness = multilabel_confusion_matrix(data.validation.y, run.predict(data.validation))
+    np.testing.assert_array_equal(
+        drawn, np.stack([witness[:, 1, 1], witness[:, 0, 0], witness[:, 1, 0], witness[:, 0, 1]], 1)
+    )
 
 
 def test_several_runs_are_ranked(data):

@@ -16,16 +16,14 @@ from kilter.report.learned import measured
 from kilter.train.run import Run
 
 Array = np.ndarray[Any, Any]
-# Classes that a confusion matrix has room for, pairs of them in a table, points of a scatter, wrong examples.
-_CLASSES, _PAIRS, _POINTS, _WRONG = 40, 20, 2000, 12
+# Classes that a confusion matrix has room for, pairs of them and labels in a table, points of a scatter, wrong examples.
+_CLASSES, _PAIRS, _LABELS, _POINTS, _WRONG = 40, 20, 100, 2000, 12
 
 
-def predictions(run: Run, data: Dataset) -> Section | None:
-    """The section; None for targets of which there is nothing to draw."""
+def predictions(run: Run, data: Dataset) -> Section:
+    """The section."""
     name, part = measured(data)
-    makers = {"classes": _of_classes, "numbers": _of_numbers}
-    if run.target.task not in makers:
-        return None
+    makers = {"classes": _of_classes, "labels": _of_labels, "numbers": _of_numbers}
     title, told = f"Predictions on the {name} rows", run.moments(part)[0]
     if not np.isfinite(told).all():
         return Section(title, (Text("They are not finite: the run has diverged.", "lead"),))
@@ -129,6 +127,24 @@ def _picture(x: Array) -> bytes | None:
     stream = io.BytesIO()
     image.imsave(stream, np.clip(np.nan_to_num(rgb), 0, 1), format="png")
     return stream.getvalue()
+
+
+def _of_labels(run: Run, part: Part) -> Iterator[Block]:
+    chances, truth = run.predict_proba(part), part.y > 0.5
+    told = chances > 0.5
+    counts = [(truth & told).sum(0), (~truth & ~told).sum(0), (truth & ~told).sum(0), (~truth & told).sum(0)]
+    rows = [[f"label {place}", *map(str, row)] for place, row in enumerate(np.stack(counts, 1).tolist(), 1)]
+    yield Table(["", "yes, found", "no, found", "yes, missed", "no, taken for yes"], rows[:_LABELS], "Rows by label")
+    # Each label is a choice of two.
+    yield calibration(np.stack([1 - chances, chances], -1).reshape(-1, 2), truth.ravel().astype(int))
+    given = np.where(truth, chances, 1 - chances)
+    worst = np.argsort(given.ravel(), kind="stable")[:_WRONG]
+    places = [np.unravel_index(place, given.shape) for place in worst]
+    rows = [
+        [str(row), f"label {label + 1}", "yes" if truth[row, label] else "no", describe(given[row, label])]
+        for row, label in places
+    ]
+    yield Table(["row", "label", "true", "probability of it"], rows, "Most wrong")
 
 
 def _of_numbers(run: Run, part: Part) -> Iterator[Block]:
