@@ -79,7 +79,7 @@ def points(
             "type": "scatter",
             "name": name,
             "symbolSize": 6,
-            "itemStyle": {"opacity": 0.7},
+            "itemStyle": {"opacity": 0.85},
             "data": [[number(a), number(b)] for a, b in zip(xs, ys, strict=True)],
         }
         for name, (xs, ys) in each.items()

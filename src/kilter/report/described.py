@@ -18,7 +18,11 @@ _CLASSES, _FEATURES = 30, 100
 def described(run: Run, data: Dataset | None) -> Iterator[Block]:
     """The blocks; of a run alone no more than shapes are known."""
     count = len(run.classes)
-    kind = {"classes": f"one of {count} classes", "labels": "several yes-or-no at once", "numbers": "numbers"}
+    kind = {
+        "classes": f"one of {count} classes",
+        "labels": "several yes-or-no at once",
+        "numbers": "a number, or several",
+    }
     inputs = "x".join(map(str, run.shape)) or "1"
     yield Text(f"{run.title}: {inputs} inputs an example; the target is {kind[run.target.task]}.")
     if data is None:
@@ -69,6 +73,4 @@ def _features(data: Dataset) -> Table:
 
 
 def _moments(x: Array) -> list[str]:
-    return [
-        describe(of(x, dtype=float) if of in (np.mean, np.std) else of(x)) for of in (np.mean, np.std, np.min, np.max)
-    ]
+    return [describe(value) for value in (x.mean(dtype=float), x.std(dtype=float), x.min(), x.max())]

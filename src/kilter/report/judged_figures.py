@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from kilter.core.errors import InputError
 from kilter.ensembles import Ensemble
@@ -21,19 +22,13 @@ def folds_figure(found: CrossValidation) -> Figure:
     axes, names = figure.subplots(), labels(found.recipes) or ["recipe"]
     for height, place in enumerate(order):
         scores = found.scores[place].ravel()
-        label = {"label": "a fold"} if height == 0 else {}
-        axes.plot(
-            scores, np.full(len(scores), height), "o", color=_ONE, alpha=0.45, markersize=5, markeredgewidth=0, **label
+        fold = axes.plot(
+            scores, np.full(len(scores), height), "o", color=_ONE, alpha=0.45, markersize=5, markeredgewidth=0
         )
-        axes.plot(
-            found.mean[place],
-            height,
-            "|",
-            color=_ALL,
-            markersize=18,
-            markeredgewidth=2.5,
-            **({"label": "mean"} if label else {}),
-        )
+        mean = axes.plot(found.mean[place], height, "|", color=_ALL, markersize=18, markeredgewidth=2.5)
+        if height == 0:
+            fold[0].set_label("a fold")
+            mean[0].set_label("mean")
     axes.set(xlabel=f"{found.metric.key} on the rows held out", ylim=(-0.6, count - 0.4))
     axes.set_yticks(range(count), [names[place] for place in order])
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1), markerscale=0.6)
@@ -63,7 +58,7 @@ def members_figure(both: Ensemble) -> Figure:
     axes.axhline(both.score, color=_ALL, label=f"all as one, {both.score:.4g}")
     axes.margins(y=0.12)
     axes.set(xlabel="member, worst first", ylabel=key)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     figure.legend(frameon=False, loc="outside upper center", ncols=1)
     return figure
 

@@ -45,7 +45,7 @@ _BOUNDED = ("dead units", "saturated inputs")
 # Changes, runs, recipes, maps side by side and names below a map that a picture has room for.
 _CHANGES, _RUNS, _NAMED, _ACROSS, _PLACES = 20, 40, 10, 3, 20
 # What a column of a paper takes: small type, thin frames, colors that all can tell apart.
-_STYLE = {
+_STYLE: Any = {
     "font.size": 9, "axes.linewidth": 0.7, "xtick.major.width": 0.7, "ytick.major.width": 0.7, "lines.linewidth": 1.4,
     "legend.fontsize": 8.5, "axes.prop_cycle": cycler(color=COLORS), "figure.dpi": 120,
 }  # fmt: skip
@@ -172,7 +172,8 @@ def _map(axes: Axes, values: Array, label: str, log: bool, places: tuple[str, ..
     bar.minorticks_off()
     if log and picture.norm.vmin is not None and picture.norm.vmax is not None:
         bar.set_ticks(
-            marks := np.geomspace(picture.norm.vmin, picture.norm.vmax, 3), labels=[f"{mark:.2g}" for mark in marks]
+            marks := np.geomspace(picture.norm.vmin, picture.norm.vmax, 3).tolist(),
+            labels=[f"{mark:.2g}" for mark in marks],
         )
     ticks = np.unique(np.linspace(0, len(epochs) - 1, min(len(epochs), 8)).astype(int))
     axes.set(ylabel="epoch", yticks=ticks, yticklabels=[str(epochs[tick]) for tick in ticks])

@@ -153,7 +153,7 @@ def _of_numbers(run: Run, part: Part) -> Iterator[Block]:
     clouds = {f"output {place + 1}": (truth[chosen, place], told[chosen, place]) for place in range(truth.shape[1])}
     if len(clouds) == 1:
         clouds = {"rows": next(iter(clouds.values()))}
-    words = f"Predicted against true values of {len(chosen)} rows; perfect ones lie on the dotted line."
+    words = f"Predicted against true values of {len(chosen)} rows; perfect ones lie on the dashed line."
     yield Chart(points(clouds, "true", "predicted", diagonal=True), words, height=420, width=560)
     off = {name: (ys, ys - xs) for name, (xs, ys) in clouds.items()}
     yield Chart(

@@ -172,7 +172,8 @@ def kept(folder: str | Path) -> Study:
         run = next(load(folder / _RUNS / name) for names in facts["runs"].values() for name in names)
         none = Part(np.zeros((0, *run.shape), np.float32), np.zeros(0, np.int32))
         data = Dataset(none, None, None, run.target, run.door, run.names, run.title)
-        own = {name: given[name] for name in ("strategy", "keep")} | {"objectives": tuple(given["objectives"])}
+        own: dict[str, Any] = {name: given[name] for name in ("strategy", "keep")}
+        own["objectives"] = tuple(given["objectives"])
         space, seeds = Space.of(given["space"]), tuple(given["seeds"])
         state = State.from_json(json.dumps(facts["state"]))
         empty = Study(space=space, data=data, seeds=seeds, metric=run.metric, state=state, **own)
