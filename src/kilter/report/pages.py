@@ -55,7 +55,7 @@ def of_runs(runs: Sequence[Run], data: Dataset | None, names: Mapping[int, str] 
         recipe(best.recipe, script(best, data)),
         facts(best, data),
     ]
-    return page(f"{len(runs)} runs on {best.title}", sections)
+    return page(f"{len(runs)} run{'s' if len(runs) > 1 else ''} on {best.title}", sections)
 
 
 def of_checkup(checkup: Checkup, data: Dataset | None) -> Report:

@@ -29,9 +29,10 @@ def scores(runs: Sequence[Run], names: Mapping[int, str]) -> Section:
     """Did they learn: the best, the middle one, and a table of all; ``names`` are those of runs by their identity."""
     metric, best = runs[0].metric.key, runs[0]
     known = [run.score for run in runs if np.isfinite(run.score)]
-    middle = f"; the middle one {describe(np.median(known))}" if known else ""
+    middle = f"; the middle one {describe(np.median(known))}" if len(known) > 1 else ""
     lost = sum(run.outcome is Outcome.DIVERGED for run in runs)
-    words = f"The best of {len(runs)} runs has {metric} {describe(best.score)} on the rows that decide{middle}."
+    which = "The only run" if len(runs) == 1 else f"The best of {len(runs)} runs"
+    words = f"{which} has {metric} {describe(best.score)} on the rows that decide{middle}."
     words += f" {lost} of them diverged." if lost else ""
     own = differences([run.recipe for run in runs])
     fields = list(own[0])
