@@ -7,7 +7,7 @@ import pytest
 
 import kilter as kl
 from kilter import losses, nn, optim
-from kilter.core.errors import InputError
+from kilter.core.errors import FileError, InputError
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +46,9 @@ def test_what_cannot_be_written_is_told(runs, tmp_path, monkeypatch):
     for nothing in ([], "runs", 3):
         with pytest.raises(InputError, match="takes a run, or a list"):
             kl.interop.tensorboard.write(nothing, tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FileError, match="cannot write"):
+        kl.interop.tensorboard.write(runs[0], tmp_path / "file" / "events")
     monkeypatch.setitem(sys.modules, "tensorboard.summary.writer.event_file_writer", None)
     with pytest.raises(InputError, match=r"pip install 'kilter\[tensorboard\]'"):
         kl.interop.tensorboard.write(runs[0], tmp_path)

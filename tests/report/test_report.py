@@ -6,13 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.metrics import confusion_matrix
+from sklearn.metrics import confusion_matrix, multilabel_confusion_matrix
 
 import kilter as kl
-from kilter import losses, nn, optim
+from kilter import losses, metrics, nn, optim
 from kilter.core.errors import InputError
+from kilter.metrics import describe
+from kilter.report import repeat
 from kilter.report.charts import number
 from kilter.report.learned import linear, measured
+from kilter.report.predictions import confusion
 from kilter.report.report import embedded
 from kilter.report.thinning import thinned
 
@@ -45,7 +48,7 @@ def options(report, title):
 def test_questions_come_in_the_order_of_a_reader(page):
     titles = [section.title for section in page.sections]
     assert titles == [
-        *("Did it learn?", "Is it healthy?", "How it learned", "The signal through the net"),
+        *("Did it learn?", "Is it healthy?", "What to do", "How it learned", "The signal through the net"),
         *("Predictions on the test rows", "Weights", "Recipe", "Data, seed and versions"),
     ]
 
@@ -67,10 +70,11 @@ def test_curves_are_the_history(page, run):
 
 
 def test_confusions_are_those_of_scikit_learn(page, run, data):
-    drawn = options(page, "Predictions on the test rows")[0]["series"][0]["data"]
+    right, wrong = (series["data"] for series in options(page, "Predictions on the test rows")[0]["series"])
     table = np.zeros((3, 3), int)
-    for column, row, count in drawn:
+    for column, row, count in right + wrong:
         table[row, column] = count
+    assert all(row == column for column, row, _ in right)
     part = measured(data)[1]
     np.testing.assert_array_equal(table, confusion_matrix(part.y, run.predict_proba(part).argmax(-1)))
 
@@ -94,6 +98,49 @@ def test_the_script_trains_the_same_run(page, run):
     given = {}
     exec(section.blocks[0].text, given)
     np.testing.assert_array_equal(given["run"].history["loss"], run.history["loss"])
+
+
+def test_the_gap_between_training_and_validation_is_told(page, run):
+    (section,) = [section for section in page.sections if section.title == "How it learned"]
+    told = float(run.history["val_loss"][-1] - run.history["loss"][-1])
+    assert f"{describe(told)} at the end" in section.blocks[0].told
+
+
+OWN = kl.Recipe(
+    nn.Chain(nn.Flatten(), nn.Dense(6, initializer=nn.initializers.Orthogonal()), nn.LeakyReLU(0.2), nn.Dense(3)),
+    losses.SoftmaxCrossEntropy(smoothing=0.1),
+    optimizer=optim.ClipByGlobalNorm(optim.SGD(optim.Warmup(optim.Cosine(0.1), 0.2), momentum=0.9), 1.0),
+    inputs=kl.data.Standardize(), stopping=kl.EarlyStopping(3), metric=metrics.AUC(), epochs=2,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "recipe", [OWN, *(kl.recipes.suited(getattr(kl.data, name)()) for name in ("digits", "diabetes"))]
+)
+def test_the_copied_python_makes_the_same_recipe(recipe):
+    given = {}
+    exec(repeat.recipe(recipe).blocks[0].text, given)
+    assert given["recipe"] == recipe
+
+
+def test_rows_of_ones_own_are_left_to_be_filled_in():
+    rng = np.random.default_rng(0)
+    data = kl.data.from_arrays(rng.normal(size=(30, 4)), np.arange(30) % 3)
+    run = kl.train(RECIPE.replace(epochs=0), data, progress=False)
+    given = {}
+    exec(repeat.script(run, data), given)
+    assert given["recipe"] == run.recipe
+
+
+def test_of_many_classes_those_are_shown_that_are_mixed_up():
+    names = [f"class {place}" for place in range(300)]
+    truth = np.arange(3000) % 300
+    told = np.where((truth == 7) | (truth == 123), 250, truth)
+    chart = confusion(told, truth, names)
+    shown = chart.option["xAxis"]["data"]
+    assert len(shown) == 40
+    assert {"class 7", "class 123", "class 250"} <= set(shown)
+    assert "40 of 300 classes" in chart.told
 
 
 def test_markup_in_names_stays_text():
@@ -142,6 +189,21 @@ def test_other_targets(task):
     recipe = kl.Recipe(nn.Dense(2 if task == "labels" else 1), loss, optimizer=optim.Adam(0.1), epochs=5)
     data = kl.data.from_arrays(x, y, task=task)
     assert "Data, seed and versions" in kl.report(kl.train(recipe, data, progress=False), data).html
+
+
+def test_labels_are_counted_one_by_one():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(80, 3))
+    y = (x[:, :2] > 0).astype(int)
+    recipe = kl.Recipe(nn.Dense(2), losses.SigmoidCrossEntropy(), optimizer=optim.Adam(0.1), epochs=5)
+    data = kl.data.from_arrays(x, y, task="labels", validation=0.5)
+    run = kl.train(recipe, data, progress=False)
+    (section,) = [each for each in kl.report(run, data).sections if each.title.startswith("Predictions")]
+    drawn = np.array([row[1:] for row in section.blocks[0].rows], int)
+    witness = multilabel_confusion_matrix(data.validation.y, run.predict(data.validation))
+    np.testing.assert_array_equal(
+        drawn, np.stack([witness[:, 1, 1], witness[:, 0, 0], witness[:, 1, 0], witness[:, 0, 1]], 1)
+    )
 
 
 def test_several_runs_are_ranked(data):

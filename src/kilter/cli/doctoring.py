@@ -69,6 +69,8 @@ def cure(
     if found.healed:
         out.print(repr(found.diff), markup=False)
         found.save(folder)
+        page = kl.report(found, data).save(folder / "report.html")
+        out.print(f"Open [bold]{page.resolve()}[/bold]")
         out.print(f"Recipe and trials are in [bold]{folder}[/bold]; train with: ", end="")
         out.print(f"[bold]kilter fit {table} --target {target} --recipe {folder / 'recipe.json'}[/bold]")
     raise typer.Exit(0 if found.healed or found.checkup.healthy else 1)

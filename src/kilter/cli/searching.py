@@ -60,7 +60,9 @@ def search(
     if len(study.ranked) >= LEAST:
         out.print(study.importance().to_string(float_format="{:.2f}".format), markup=False)
     best.run.save(folder)
+    page = kl.report(study).save(folder / "report.html")
     out.print(f"The best run is in [bold]{folder}[/bold]; predict with: [bold]kilter predict {folder} NEW_TABLE[/bold]")
+    out.print(f"Open [bold]{page.resolve()}[/bold]")
 
 
 def _strategy(name: str | None) -> Any:

@@ -5,10 +5,9 @@ from typing import Annotated
 
 import typer
 
-import kilter as kl
 from kilter.cli.common import app, data_of, out
 from kilter.core.errors import InputError
-from kilter.ensembles import Ensemble
+from kilter.report.folder import of_folder
 
 
 @app.command(
@@ -16,7 +15,12 @@ from kilter.ensembles import Ensemble
     "[bold]kilter report runs/wages --table wages.csv --target wage[/bold]"
 )
 def report(
-    folder: Annotated[Path, typer.Argument(help="Folder of a run, or one that holds folders of runs.")],
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            help="Folder of a run, a study or a cure, one that holds folders of runs, or the file of a checkup."
+        ),
+    ],
     table: Annotated[Path | None, typer.Option(help="The table it was trained on: shows predictions, too.")] = None,
     target: Annotated[str | None, typer.Option(help="Its column to predict; needed with --table.")] = None,
     validation: Annotated[float, typer.Option(help="Share of the rows that decided.")] = 0.2,
@@ -26,12 +30,13 @@ def report(
         Path | None, typer.Option("--out", help="Page to write.", show_default="FOLDER/report.html")
     ] = None,
 ) -> None:
-    """Write a page on a run, or on all runs of a folder: did it learn, is it healthy, what to do, and the evidence."""
+    """Write a page on what was saved, or on all runs of a folder: did it learn, is it healthy, what to do, the evidence."""
     if (table is None) != (target is None):
         raise InputError("--table and --target belong together: the rows and the column to predict")
-    found = _found(folder)
     data = None if table is None or target is None else data_of(table, target, validation, test, seed)
-    path = kl.report(found, data).save(folder / "report.html" if out_file is None else out_file)
+    made = of_folder(folder, data)
+    beside = folder if folder.is_dir() else folder.parent
+    path = made.save(beside / "report.html" if out_file is None else out_file)
     out.print(f"Open [bold]{path.resolve()}[/bold]")
 
 
@@ -45,22 +50,3 @@ def board(
     from kilter.report.board.server import serve  # takes long to import
 
     serve(folder, host, port, lambda url: out.print(f"The board of [bold]{folder}[/bold] is at [bold]{url}[/bold]"))
-
-
-def _found(folder: Path) -> kl.Run | list[kl.Run]:
-    """The run in a folder, the runs of an ensemble, or those in the folders inside."""
-    inside = sorted(each for each in folder.iterdir() if each.is_dir()) if folder.is_dir() else []
-    runs = [each for each in map(_run, inside) if each is not None]
-    if runs and _run(folder) is None:
-        return runs
-    loaded = kl.load(folder)
-    return list(loaded.runs) if isinstance(loaded, Ensemble) else loaded
-
-
-def _run(folder: Path) -> kl.Run | None:
-    """The run in a folder, or None where there is none that can be read."""
-    try:
-        loaded = kl.load(folder)
-    except kl.FileError:
-        return None
-    return None if isinstance(loaded, Ensemble) else loaded

@@ -62,16 +62,19 @@ class Checkup(Plotted):
 
         return pd.DataFrame([_plain(finding) for finding in self.findings])
 
-    def save(self, file: str | Path) -> Path:
-        """Write verdict, findings and notes as JSON, whole or not at all."""
-        told = {
+    def facts(self) -> dict[str, Any]:
+        """Verdict, findings and notes as plain values."""
+        return {
             "title": self.title,
             "verdict": self.verdict,
             "undecided": self.undecided,
             "findings": [_plain(finding) for finding in self.findings],
             "notes": [_plain(finding) for finding in self.notes],
         }
-        files.write(Path(file), json.dumps(told, indent=2).encode())
+
+    def save(self, file: str | Path) -> Path:
+        """Write verdict, findings and notes as JSON, whole or not at all."""
+        files.write(Path(file), json.dumps(self.facts(), indent=2).encode())
         return Path(file)
 
     def __str__(self) -> str:

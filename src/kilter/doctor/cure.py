@@ -28,6 +28,7 @@ from kilter.metrics import describe
 from kilter.train.check import check, deciding_metric
 from kilter.train.recipe import Recipe
 from kilter.train.run import Run
+from kilter.train.store import without_nan
 
 # Seeds of the screening, and more for what they may have flattered; the proof has others, so that what was chosen for its
 # luck is not proved by it.
@@ -111,15 +112,29 @@ class Cure(Plotted):
             f"No significant improvement: none of {len(self.rows)} trials was proved better than the recipe as it is."
         )
 
+    def facts(self) -> dict[str, Any]:
+        """What came of it as plain values: sentence, scores, what was found and what was tried."""
+        return {
+            "title": self.checkup.title,
+            "sentence": self.sentence,
+            "healed": self.healed,
+            "diff": repr(self.diff),
+            "metric": self.metric,
+            "before": self.scores[0],
+            "after": self.scores[1],
+            "seeds": 0 if self.effect is None else self.effect.pairs,
+            "checkup": self.checkup.facts(),
+            "trials": list(self.rows),
+        }
+
     def save(self, folder: str | Path) -> Path:
         """Write recipe, trials and sentence to a folder, whole or not at all."""
         folder = Path(folder)
 
         def fill(fresh: Path) -> None:
             files.write(fresh / "recipe.json", self.recipe.to_json().encode())
-            files.write(
-                fresh / "cure.json", json.dumps({"sentence": self.sentence, "diff": repr(self.diff)}, indent=2).encode()
-            )
+            told = without_nan(json.loads(json.dumps(self.facts())))
+            files.write(fresh / "cure.json", json.dumps(told, indent=2, allow_nan=False).encode())
             files.write(fresh / "trials.csv", self.trials.to_csv(index=False).encode())
 
         files.write_folder(folder, fill, lambda path: (path / "cure.json").is_file())

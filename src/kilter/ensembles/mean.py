@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from kilter.core.errors import InputError
+from kilter.core.plotted import Plotted
 from kilter.data import arrays
 from kilter.data.dataset import Dataset, Door, Part
 from kilter.data.targets import Target
@@ -17,7 +18,7 @@ Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
-class Ensemble:
+class Ensemble(Plotted):
     """What `kilter.ensemble` returns.
 
     Attributes:

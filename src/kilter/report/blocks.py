@@ -31,6 +31,15 @@ class Table:
     caption: str = ""
     folded: bool = False
 
+    @property
+    def wordy(self) -> list[bool]:
+        """For each column whether it holds words, which stand on the left; numbers stand on the right."""
+        return [not all(map(_is_number, column)) for column in zip(*self.rows, strict=True)]
+
+
+def _is_number(cell: str) -> bool:
+    return not cell.strip("+-.,%e0123456789") or cell in ("nan", "inf", "-inf", "None")
+
 
 @dataclass(frozen=True)
 class Chart:
@@ -40,7 +49,8 @@ class Chart:
         option: of Apache ECharts, of plain values; or what a chart of our own is made of.
         told: what it shows, in words.
         draw: ``"echarts"``, or the name of a chart of our own in ``report.js``.
-        height: in pixels.
+        height: in pixels; 0 for as much as it takes.
+        width: at most, in pixels; 0 for all there is.
         table: the same numbers for those who cannot see it.
     """
 
@@ -49,6 +59,7 @@ class Chart:
     told: str
     draw: str = "echarts"
     height: int = 300
+    width: int = 0
     table: Table | None = None
 
 
@@ -58,6 +69,16 @@ class Pictures:
 
     kind: ClassVar[str] = "pictures"
     each: Sequence[tuple[bytes, str]]
+    told: str = ""
+
+
+@dataclass(frozen=True)
+class Histograms:
+    """Small histograms side by side: a name, counts in equal bins, and where the first begins and the last ends."""
+
+    kind: ClassVar[str] = "histograms"
+    each: Sequence[tuple[str, Sequence[int], float, float]]
+    told: str
 
 
 @dataclass(frozen=True)
@@ -79,7 +100,7 @@ class Notice:
     details: Sequence[str] = ()
 
 
-Block = Text | Table | Chart | Pictures | Code | Notice
+Block = Text | Table | Chart | Histograms | Pictures | Code | Notice
 
 
 @dataclass(frozen=True)

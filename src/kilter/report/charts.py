@@ -1,7 +1,7 @@
 """Charts of the report as options of Apache ECharts: lines, points, bars and maps."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,16 @@ from kilter.report.thinning import thinned
 Array = np.ndarray[Any, Any]
 # Told apart by those who see fewer colors, on light and dark ground: Okabe and Ito 2008, Color universal design.
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f")
+# From bad to good.
+_MERIT = ("#9aa5b1", "#56b4e9", "#d55e00")
+# What is only there to compare with.
+_GRAY = {"color": "#8a929b", "type": "dashed", "width": 1.5}
 # Names and labels of the axes stay inside of the drawing.
-_GRID = {"left": 6, "right": 24, "top": 40, "bottom": 6, "outerBoundsMode": "same", "outerBoundsContain": "all"}
+GRID = {"left": 6, "right": 24, "top": 40, "bottom": 6, "outerBoundsMode": "same", "outerBoundsContain": "all"}
+
+
+# Classes up to which a map of counts has its numbers written in, and lines between its cells.
+_LABELED, _SPARSE = 14, 60
 
 
 def number(value: Any) -> float | None:
@@ -44,15 +52,11 @@ def lines(
         for name, (xs, ys) in each.items()
     ]
     if mark is not None and series:
-        line = {
-            "symbol": "none",
-            "data": [{"xAxis": mark}],
-            "label": {"formatter": "best"},
-            "lineStyle": {"type": "dotted"},
-        }
-        series[0]["markLine"] = line | {"silent": True}
-    axes = {"xAxis": axis(x, min="dataMin", max="dataMax"), "yAxis": axis(y, log=log, nameGap=44)}
-    return _drawn(axes | {"series": series, "legend": {"top": 4, "type": "scroll"}, "tooltip": {"trigger": "axis"}})
+        line = {"symbol": "none", "data": [{"xAxis": mark}], "silent": True, "lineStyle": _GRAY}
+        series[0]["markLine"] = line | {"label": {"formatter": "best", "color": "currentColor"}}
+    across = axis(x, min="dataMin", max="dataMax", minInterval=1)
+    axes = {"xAxis": across, "yAxis": axis(y, log=log, nameGap=44)}
+    return _drawn(axes | {"series": series, "tooltip": {"trigger": "axis"}}, each)
 
 
 def _points(xs: Array, ys: Array, log: bool) -> list[list[float | None]]:
@@ -61,15 +65,21 @@ def _points(xs: Array, ys: Array, log: bool) -> list[list[float | None]]:
 
 
 def points(
-    each: Mapping[str, tuple[Array, Array]], x: str, y: str, *, diagonal: bool = False, log: bool = False
+    each: Mapping[str, tuple[Array, Array]],
+    x: str,
+    y: str,
+    *,
+    diagonal: bool = False,
+    log: bool = False,
+    options: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Clouds of points by name; with ``diagonal`` the line where both are the same."""
+    """Clouds of points by name; with ``diagonal`` the line where both are equal; of ``options`` x is the place."""
     series: list[dict[str, Any]] = [
         {
             "type": "scatter",
             "name": name,
             "symbolSize": 6,
-            "itemStyle": {"opacity": 0.7},
+            "itemStyle": {"opacity": 0.85},
             "data": [[number(a), number(b)] for a, b in zip(xs, ys, strict=True)],
         }
         for name, (xs, ys) in each.items()
@@ -77,21 +87,50 @@ def points(
     if diagonal:
         every = np.concatenate([np.concatenate(pair) for pair in each.values()])
         ends = [number(np.nanmin(every)), number(np.nanmax(every))]
-        line = {"type": "line", "name": "equal", "showSymbol": False, "lineStyle": {"type": "dotted"}}
-        series.append(line | {"data": [[end, end] for end in ends]})
-    axes = {"xAxis": axis(x, log=log), "yAxis": axis(y, nameGap=44)}
-    return _drawn(
-        axes | {"series": series, "tooltip": {}, "legend": {"top": 4} if len(series) > 1 else {"show": False}}
-    )
+        series.append(_straight("equal", [[end, end] for end in ends]))
+    across = axis(x, log=log) | ({"type": "category", "data": list(options)} if options else {})
+    drawn = {"xAxis": across, "yAxis": axis(y, nameGap=44), "series": series, "tooltip": {}}
+    return _drawn(drawn | ({} if diagonal else {"grid": GRID | {"top": 12}}), series)
+
+
+def _straight(name: str, ends: list[list[float | None]]) -> dict[str, Any]:
+    line = {
+        "type": "line",
+        "name": name,
+        "showSymbol": False,
+        "lineStyle": _GRAY,
+        "itemStyle": {"color": _GRAY["color"]},
+    }
+    return line | {"data": ends, "silent": True, "tooltip": {"show": False}}
+
+
+def reliability(sure: Array, right: Array, share: Array) -> dict[str, Any]:
+    """Share that is right over confidence, larger points for more rows, and the line where both are the same."""
+    dots = [
+        {"value": [number(a), number(b)], "symbolSize": 6 + 22 * float(part) ** 0.5}
+        for a, b, part in zip(sure, right, share, strict=True)
+    ]
+    name = "this network"
+    drawn = {"type": "line", "name": name, "data": dots, "symbol": "circle", "itemStyle": {"opacity": 0.75}, "z": 3}
+    series = [drawn, _straight("as sure as right", [[0.0, 0.0], [1.0, 1.0]])]
+    ends = {"min": 0, "max": 1, "scale": False}
+    axes = {"xAxis": axis("confidence", **ends), "yAxis": axis("share right", nameGap=44, **ends)}
+    return _drawn(axes | {"series": series, "tooltip": {}}, series)
 
 
 def bars(
-    names: Sequence[str], values: Sequence[float], x: str, ends: Sequence[tuple[float, float]] = ()
+    names: Sequence[str],
+    values: Sequence[float],
+    x: str,
+    ends: Sequence[tuple[float, float]] = (),
+    gray: Sequence[bool] = (),
 ) -> dict[str, Any]:
-    """Lying bars, the first on top; ``ends`` are those of their intervals."""
+    """Lying bars, the first on top; ``ends`` are those of their intervals, ``gray`` are those to compare with."""
     series: list[dict[str, Any]] = [
-        {"type": "bar", "name": x, "data": [number(value) for value in values], "barMaxWidth": 18}
+        {"type": "bar", "name": x, "data": [{"value": number(value)} for value in values], "barMaxWidth": 18}
     ]
+    for bar, pale in zip(series[0]["data"], gray, strict=False):
+        bar |= {"itemStyle": {"color": _GRAY["color"]}} if pale else {}
     if ends:
         series.append(
             {"name": "interval", "kilter": "interval", "data": [[number(low), number(high)] for low, high in ends]}
@@ -102,32 +141,61 @@ def bars(
         "inverse": True,
         "axisLabel": {"width": 230, "overflow": "truncate"},
     }
-    return _drawn({"xAxis": axis(x), "yAxis": category, "series": series, "tooltip": {"trigger": "axis"}})
+    drawn = {"xAxis": axis(x, scale=False), "yAxis": category, "series": series, "tooltip": {"trigger": "axis"}}
+    return _drawn(drawn | {"grid": GRID | {"top": 10}}, ())
 
 
 def counts(table: Array, names: Sequence[str], x: str, y: str) -> dict[str, Any]:
-    """A square map of counts; dark is many."""
-    cells = [[column, row, int(count)] for (row, column), count in np.ndenumerate(table)]
-    side = {"type": "category", "data": list(names), "nameLocation": "middle", "splitArea": {"show": True}}
-    series = {"type": "heatmap", "name": "rows", "data": cells, "label": {"show": len(names) <= 12}}
-    colors = {"show": False, "min": 0, "max": int(table.max()), "inRange": {"color": ["#f2f7fb", "#56b4e9", "#00426b"]}}
-    axes = {"xAxis": side | {"name": x, "nameGap": 30}, "yAxis": side | {"name": y, "nameGap": 46, "inverse": True}}
-    return _drawn(axes | {"series": [series], "visualMap": colors, "tooltip": {}})
+    """A square map of counts, strong for many and blank for none; the diagonal in a color of its own."""
+    side = {
+        "type": "category",
+        "data": [_short(name) for name in names],
+        "nameLocation": "middle",
+        "axisTick": {"show": False},
+    }
+    side |= {"splitArea": {"show": False}, "splitLine": {"show": len(names) <= _SPARSE}}
+    side |= {"axisLabel": {"hideOverlap": True}}
+    across = {"name": x, "nameGap": 30, "axisLabel": side["axisLabel"] | {"rotate": 45 if _long(names) else 0}}
+    right = np.eye(len(names), dtype=bool)
+    label = {"show": len(names) <= _LABELED, "color": "currentColor"}
+    series, colors = [], []
+    for place, (name, where, color) in enumerate((("right", right, COLORS[0]), ("wrong", ~right, COLORS[1]))):
+        cells = [[column, row, int(table[row, column])] for row, column in np.argwhere(where & (table > 0)).tolist()]
+        series.append({"type": "heatmap", "name": name, "data": cells, "label": label})
+        strength = {"color": [color], "colorAlpha": [0.25, 0.7]}
+        most = int(table[where].max(initial=1))
+        colors.append({"show": False, "seriesIndex": place, "min": 0, "max": most, "inRange": strength})
+    axes = {"xAxis": side | across, "yAxis": side | {"name": y, "nameGap": 46, "inverse": True}}
+    return _drawn(axes | {"series": series, "visualMap": colors, "tooltip": {}, "grid": GRID | {"top": 10}}, ())
 
 
-def parallel(columns: Sequence[dict[str, Any]], rows: Sequence[Sequence[Any]], score: int) -> dict[str, Any]:
-    """A line a row across upright axes; colored by the column ``score``."""
-    scores = [row[score] for row in rows if row[score] is not None]
+def _short(name: str, most: int = 16) -> str:
+    """Both ends of a long name, as names are told apart by either."""
+    return name if len(name) <= most else f"{name[: most // 2 - 1]}...{name[-most // 2 + 1 :]}"
+
+
+def _long(names: Sequence[str]) -> bool:
+    """Whether names do not fit side by side below a map on a phone."""
+    return sum(map(len, names)) > 30
+
+
+def parallel(columns: Sequence[dict[str, Any]], rows: Sequence[Sequence[Any]], higher: bool) -> dict[str, Any]:
+    """A line a row across upright axes, colored by the last column; ``higher`` values of it are better, and stand out."""
+    scores = [row[-1] for row in rows if row[-1] is not None]
     axes = [{"dim": place} | column for place, column in enumerate(columns)]
+    merit = list(_MERIT if higher else _MERIT[::-1])
     colors = {
-        "dimension": score, "min": min(scores), "max": max(scores), "calculable": True, "orient": "horizontal",
-        "left": "center", "bottom": 0, "inRange": {"color": ["#440154", "#31688e", "#35b779", "#fde725"]}, "precision": 4,
+        "dimension": len(columns) - 1, "min": min(scores), "max": max(scores), "calculable": True, "precision": 4,
+        "orient": "horizontal", "left": "center", "bottom": 0, "inRange": {"color": merit},
     }  # fmt: skip
-    series = {"type": "parallel", "data": list(map(list, rows)), "lineStyle": {"width": 1.4, "opacity": 0.6}}
+    series = {"type": "parallel", "data": list(map(list, rows)), "lineStyle": {"width": 1.4, "opacity": 0.65}}
     place = {"left": 50, "right": 70, "top": 40, "bottom": 70}
-    return _drawn({"parallelAxis": axes, "parallel": place, "series": [series], "visualMap": colors, "tooltip": {}})
+    return _drawn({"parallelAxis": axes, "parallel": place, "series": [series], "visualMap": colors, "tooltip": {}}, ())
 
 
-def _drawn(option: dict[str, Any]) -> dict[str, Any]:
-    """With what all charts share; animation would only hide what is there."""
-    return {"color": list(COLORS), "grid": _GRID, "animation": False} | option
+def _drawn(option: dict[str, Any], named: Sized) -> dict[str, Any]:
+    """With what all charts share, and a legend where several are ``named``; animation would only hide what is there."""
+    several = len(named) > 1
+    legend = {"top": 4, "type": "scroll"} if several else {"show": False}
+    grid = GRID | {"top": 40 if several else 24}
+    return {"color": list(COLORS), "grid": grid, "legend": legend, "animation": False} | option

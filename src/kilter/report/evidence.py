@@ -1,39 +1,20 @@
-"""The evidence of a run: how it learned, the signal through the net, its weights."""
+"""The evidence of a run: how it learned, and its weights."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import jax
 import numpy as np
 
-from kilter.core.paths import at
 from kilter.metrics import describe
-from kilter.nn.layer import Layer
-from kilter.report.blocks import Block, Chart, Section, Table
-from kilter.report.charts import lines, number
+from kilter.report.blocks import Block, Chart, Histograms, Section, Table, Text
+from kilter.report.charts import lines
+from kilter.train.outcome import Outcome
 from kilter.train.run import Run
-from kilter.vitals.signal import EDGES
 from kilter.vitals.taps import places
-from kilter.vitals.trace import Trace
 
 Array = np.ndarray[Any, Any]
-# What of the vitals is shown: its name, whether colors are logarithmic, and its least and greatest value where it has any.
-_SIGNALS = (
-    ("std", "spread (standard deviation)", True, None, None),
-    ("mean", "mean", False, None, None),
-    ("zero", "share exactly zero", False, 0, 1),
-    ("dead", "dead units", False, 0, 1),
-    ("saturated", "saturated", False, 0, 1),
-    ("backward", "back-propagated gradient (rms)", True, None, None),
-    ("rank", "effective rank", False, None, None),
-    ("examples", "likeness of examples", False, 0, 1),
-)
-_WEIGHTS = (
-    ("update", "update over weight", True, None, None),
-    ("gradient", "gradient (rms)", True, None, None),
-    ("rms", "weights (rms)", True, None, None),
-    ("moved", "distance from the start", False, None, None),
-)
+# Bins of a histogram, and arrays that have one.
+_BINS, _DRAWN = 40, 24
 
 
 def curves(run: Run) -> Section | None:
@@ -41,16 +22,21 @@ def curves(run: Run) -> Section | None:
     history = run.history
     if not len(history["loss"]):
         return None
+    if not np.isfinite(history["loss"]).any():
+        return Section("How it learned", (Text("The loss was not finite from the first epoch on."), _numbers(run)))
     epochs = np.arange(1, len(history["loss"]) + 1)
+    mark = None if run.outcome is Outcome.DIVERGED else run.epoch
     losses = {"training, while learning": (epochs, history["loss"])}
     if "val_loss" in history:
         losses["validation"] = (epochs, history["val_loss"])
     blocks: list[Block] = [
-        Chart(lines(losses, "epoch", "loss", log=_wide(losses), mark=run.epoch), _told(run), table=_numbers(run))
+        Chart(lines(losses, "epoch", "loss", log=wide(losses), mark=mark), _told(run), table=_numbers(run))
     ]
     score = history.get(f"val_{run.metric.key}")
     if score is not None:
-        option = lines({f"validation {run.metric.key}": (epochs, score)}, "epoch", run.metric.key, mark=run.epoch)
+        option = lines(
+            {f"validation {run.metric.key}": (epochs, score)}, "epoch", f"validation {run.metric.key}", mark=mark
+        )
         blocks.append(Chart(option, f"Validation {run.metric.key} by epoch; best at epoch {run.epoch}."))
     if len(set(history["lr"].tolist())) > 1:
         option = lines({"learning rate": (epochs, history["lr"])}, "epoch", "learning rate")
@@ -58,7 +44,7 @@ def curves(run: Run) -> Section | None:
     return Section("How it learned", tuple(blocks))
 
 
-def _wide(each: dict[str, tuple[Array, Array]]) -> bool:
+def wide(each: dict[str, tuple[Array, Array]]) -> bool:
     """Whether lines are above zero and go through a decade, so that a logarithmic scale shows more."""
     every = np.concatenate([ys for _, ys in each.values()])
     every = every[np.isfinite(every)]
@@ -67,81 +53,47 @@ def _wide(each: dict[str, tuple[Array, Array]]) -> bool:
 
 def _told(run: Run) -> str:
     loss = run.history["loss"]
-    gap = ""
-    if "val_loss" in run.history:
-        gap = f"; that of validation ends at {describe(float(run.history['val_loss'][-1]))}"
-    return f"Loss by epoch: training goes from {describe(float(loss[0]))} to {describe(float(loss[-1]))}{gap}."
+    words = f"Loss by epoch: training goes from {describe(loss[0])} to {describe(loss[-1])}"
+    if "val_loss" not in run.history:
+        return f"{words}."
+    gap, kept = gaps(run), max(run.epoch, 1) - 1
+    ends = f"that of validation ends at {describe(run.history['val_loss'][-1])}"
+    apart = f"The gap between them is {describe(gap[kept])} at epoch {kept + 1}, {describe(gap[-1])} at the end."
+    return f"{words}; {ends}. {apart}"
+
+
+def gaps(run: Run) -> Array:
+    """Validation loss less training loss, by epoch; both are measured as the network learns, training with dropout on."""
+    return np.subtract(run.history["val_loss"], run.history["loss"])
 
 
 def _numbers(run: Run) -> Table:
     """At most 20 epochs of the history."""
-    names, count = list(run.history), len(run.history["loss"])
+    every = dict(run.history) | ({"gap": gaps(run)} if "val_loss" in run.history else {})
+    count = len(run.history["loss"])
     chosen = np.unique(np.linspace(0, count - 1, min(count, 20)).astype(int))
-    rows = [[str(index + 1), *(describe(float(run.history[name][index])) for name in names)] for index in chosen]
-    return Table(["epoch", *names], rows, "History")
-
-
-def signal(trace: Trace, net: Layer) -> Section:
-    """The signal through the net: layers across, records down."""
-    layers = tuple(f"{path} {type(at(net, path)).__name__}" for path in trace.layers)
-    blocks = [
-        Chart(option, told, "signal", 320 + 6 * len(trace))
-        for option, told in (
-            (
-                _signal_map(trace, layers),
-                "Each layer's outputs on the same training rows, epoch by epoch; hover for the histogram.",
-            ),
-            (_weight_map(trace), "Each parameter array; sound updates are about a thousandth of the weights."),
-        )
-        if option["vitals"]
-    ]
-    return Section("The signal through the net", tuple(blocks))
-
-
-def _signal_map(trace: Trace, layers: tuple[str, ...]) -> dict[str, Any]:
-    shares = trace.signals.histogram
-    return {
-        "epochs": trace.epochs.tolist(),
-        "vitals": dict(_maps(trace.signals, layers, _SIGNALS, layers=True)),
-        "histograms": None if shares is None else [[_bars(cell) for cell in record] for record in shares],
-    }
-
-
-def _weight_map(trace: Trace) -> dict[str, Any]:
-    return {"epochs": trace.epochs.tolist(), "vitals": dict(_maps(trace.weights, trace.arrays, _WEIGHTS, layers=False))}
-
-
-def _maps(part: Any, places: tuple[str, ...], shown: Any, *, layers: bool) -> Iterator[tuple[str, dict[str, Any]]]:
-    for name, label, log, least, most in shown:
-        values = getattr(part, name)
-        if values is None or not np.isfinite(values).any():
-            continue
-        cells = [[number(value) for value in row] for row in np.asarray(values, float)]
-        bounds = {key: value for key, value in (("least", least), ("most", most)) if value is not None}
-        yield label, {"places": list(places), "values": cells, "log": log, "layers": layers} | bounds
-
-
-def _bars(shares: Array) -> dict[str, Any] | None:
-    """The bins that hold anything, and where they begin and end."""
-    held = np.flatnonzero(np.nan_to_num(shares) > 0)
-    if not len(held):
-        return None
-    first, last = int(held[0]), int(held[-1])
-    ends = np.concatenate([[2 * EDGES[0]], EDGES, [2 * EDGES[-1]]])
-    shown = [round(float(share), 4) for share in shares[first : last + 1]]
-    return {"shares": shown, "ends": [float(ends[first]), float(ends[last + 1])]}
+    rows = [[str(index + 1), *(describe(line[index]) for line in every.values())] for index in chosen]
+    return Table(["epoch", *every], rows, "History")
 
 
 def weights(run: Run) -> Section:
-    """A row for each parameter array."""
-    leaves = jax.tree.leaves(run.params)
+    """A histogram and a row for each parameter array."""
+    leaves = list(map(np.asarray, jax.tree.leaves(run.params)))
     names = places(run.recipe.net, run.params, run.state, run.shape).weights
-    rows = [_array(name, np.asarray(leaf)) for name, leaf in zip(names, leaves, strict=True)]
-    count = sum(leaf.size for leaf in leaves)
+    each = dict(zip(names, leaves, strict=True))
+    rows = [_array(name, leaf) for name, leaf in each.items()]
     head = ["array", "shape", "mean", "std", "least", "greatest"]
-    return Section("Weights", (Table(head, rows, f"{count:,} parameters"),))
+    table = Table(head, rows, f"{sum(leaf.size for leaf in leaves):,} parameters")
+    drawn = [_histogram(name, leaf) for name, leaf in each.items() if leaf.size > 1 and np.isfinite(leaf).all()]
+    pictures = Histograms(tuple(drawn[:_DRAWN]), "How the numbers of each array are spread.")
+    return Section("Weights", (pictures, table) if drawn else (table,))
+
+
+def _histogram(name: str, leaf: Array) -> tuple[str, list[int], float, float]:
+    counts, ends = np.histogram(leaf.astype(float), _BINS)
+    return name, counts.tolist(), float(ends[0]), float(ends[-1])
 
 
 def _array(name: str, leaf: Array) -> list[str]:
     told = [leaf.mean(), leaf.std(), leaf.min(), leaf.max()] if leaf.size else []
-    return [name, "x".join(map(str, leaf.shape)) or "1", *(describe(float(value)) for value in told)]
+    return [name, "x".join(map(str, leaf.shape)) or "1", *map(describe, told)]

@@ -21,16 +21,25 @@ def learned(run: Run, data: Dataset | None) -> Section:
         rows = [[name, describe(value)] for name, value in run.metrics.items()]
         words = f"{_named(run.metric.key)} {describe(run.score)} on the rows that decide. The run {run.outcome}."
         return Section("Did it learn?", (Text(words, "lead"), Table(["metric", "value"], rows, "Scores")))
-    head, *rows = score_rows(run, data, linear(run, data))
-    return Section("Did it learn?", (Text(lead(run, data), "lead"), Table(head, rows, "Scores by part of the data")))
+    simple = linear(run, data)
+    head, *rows = score_rows(run, data, simple)
+    words = "Guessing looks at no input: it gives every row the class shares or the mean of the training rows."
+    blocks = (
+        Text(lead(run, data, simple), "lead"),
+        Table(head, rows, "Scores by part of the data"),
+        Text(words, "quiet"),
+    )
+    return Section("Did it learn?", blocks)
 
 
-def lead(run: Run, data: Dataset) -> str:
-    """One sentence: the score on the rows held out, against guessing."""
+def lead(run: Run, data: Dataset, simple: dict[str, float] | None = None) -> str:
+    """One sentence: the score on the rows held out, against guessing and a ``simple`` model."""
     name, _ = measured(data)
     key = run.metric.key if name == deciding(data) else f"{name}_{run.metric.key}"
     guess = baselines(run, data).get(run.metric.key)
     against = "" if guess is None else f"; guessing gets {describe(guess)}"
+    if simple and run.metric.key in simple:
+        against += f", a linear model {describe(simple[run.metric.key])}"
     return f"{_named(run.metric.key)} {describe(run.metrics[key])} on the {name} rows{against}. The run {run.outcome}."
 
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from kilter.core import files
 from kilter.train.range_test import RangeTest
 
-_RAW, _SMOOTH, _RATE = "#9aa0a6", "#1a73e8", "#d93025"
+_RAW, _SMOOTH, _RATE = "#7f7f7f", "#0072b2", "#d55e00"
 
 
 def range_curve(test: RangeTest, path: str | Path | None = None) -> Figure:
@@ -46,5 +46,5 @@ def range_curve(test: RangeTest, path: str | Path | None = None) -> Figure:
 def write(figure: Figure, path: Path) -> None:
     """Write a picture as the ending of its name says."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format=path.suffix[1:] or "png", dpi=120)
+    figure.savefig(buffer, format=path.suffix[1:] or "png", dpi=160)
     files.write(path, buffer.getvalue())

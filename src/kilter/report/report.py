@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kilter.core import files
+from kilter.metrics import describe
 from kilter.report.blocks import Section
 
 
@@ -61,7 +62,7 @@ def _page() -> Any:
 
     loader = jinja2.PackageLoader("kilter.report", "templates")
     environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"embedded": embedded, "base64": _base64}
+    environment.filters |= {"embedded": embedded, "base64": _base64, "short": describe, "outline": outline}
     return environment.get_template("report.html")
 
 
@@ -71,6 +72,16 @@ def embedded(value: Any) -> Any:
 
     text = json.dumps(value, allow_nan=False, separators=(",", ":"))
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
+
+
+def outline(counts: Sequence[int]) -> str:
+    """The path of a histogram whose bins are 1 wide and whose highest is 20 high.
+
+    >>> outline([1, 2])
+    'M0 20V10H1V0H2V20Z'
+    """
+    most = max(*counts, 1)
+    return f"M0 20{''.join(f'V{20 - 20 * count / most:g}H{place}' for place, count in enumerate(counts, 1))}V20Z"
 
 
 def _base64(value: bytes) -> str:

@@ -15,8 +15,9 @@ from safetensors.numpy import save as save_tensors
 
 from kilter.core import files
 from kilter.core.errors import FileError, InputError
-from kilter.data.dataset import Dataset
+from kilter.data.dataset import Dataset, Part
 from kilter.search.lock import alone
+from kilter.search.space import Space
 from kilter.search.strategies import State, Strategy
 from kilter.search.study import Study
 from kilter.search.trial import Trial
@@ -157,6 +158,32 @@ class Storage:
         files.write(self.folder / _STUDY, json.dumps(without_nan(_plain(facts)), allow_nan=False).encode())
         _sweep(self.folder / _RUNS, runs)
         _sweep(self.folder / _MEMBERS, members)
+
+
+def kept(folder: str | Path) -> Study:
+    """The study in a folder as it is, without the rows that it was searched on.
+
+    Raises:
+        FileError: there is no study, a file of it is corrupt, or no run was kept.
+    """
+    folder = Path(folder)
+    facts, given = _facts(folder), settings(folder)
+    try:
+        run = next(load(folder / _RUNS / name) for names in facts["runs"].values() for name in names)
+        none = Part(np.zeros((0, *run.shape), np.float32), np.zeros(0, np.int32))
+        data = Dataset(none, None, None, run.target, run.door, run.names, run.title)
+        own: dict[str, Any] = {name: given[name] for name in ("strategy", "keep")}
+        own["objectives"] = tuple(given["objectives"])
+        space, seeds = Space.of(given["space"]), tuple(given["seeds"])
+        state = State.from_json(json.dumps(facts["state"]))
+        empty = Study(space=space, data=data, seeds=seeds, metric=run.metric, state=state, **own)
+        return Storage(folder, facts["identity"])._study(empty, facts)
+    except FileError:
+        raise
+    except StopIteration:
+        raise FileError(f"cannot read {folder}: the study has no trial with a score yet") from None
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        raise _corrupt(folder, _STUDY, error) from None
 
 
 def known(folder: str | Path) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 
 from kilter.core.checks import check_seed
 from kilter.core.errors import InputError
+from kilter.core.plotted import Plotted
 from kilter.data.dataset import Dataset, Part
 from kilter.data.split import fold, split
 from kilter.metrics import Metric, describe
@@ -37,7 +38,7 @@ class Comparison:
 
 
 @dataclass(frozen=True)
-class CrossValidation:
+class CrossValidation(Plotted):
     """What `cross_validate` found; prints as a table.
 
     Attributes:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from kilter.core.errors import InputError
+from kilter.core.plotted import Plotted
 from kilter.data.targets import Target
 
 Array = np.ndarray[Any, Any]
@@ -15,7 +16,7 @@ Vote = tuple[float, Array, Array | None]
 
 
 @dataclass(frozen=True)
-class Prediction:
+class Prediction(Plotted):
     """Mean and spread over networks: the samples of Monte-Carlo dropout, or the members of an ensemble.
 
     With the prediction p_i of network i, its weight w_i (equal for samples, sum 1) and entropy H in nats:

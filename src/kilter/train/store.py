@@ -117,6 +117,8 @@ def without_nan(node: Any) -> Any:
     """JSON knows neither NaN nor infinity; they become null."""
     if isinstance(node, dict):
         return {name: without_nan(item) for name, item in node.items()}
+    if isinstance(node, list):
+        return [without_nan(item) for item in node]
     return None if isinstance(node, float) and not math.isfinite(node) else node
 
 
