@@ -1,8 +1,10 @@
 """Kilter trains deep networks and keeps them trainable."""
 
+from importlib import import_module
 from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
 
-from kilter import data, interop, lab, losses, metrics, nn, optim, recipes, vitals
+from kilter import data, interop, losses, metrics, nn, optim, recipes, vitals
 from kilter.catalog import catalog
 from kilter.core.devices import device_a_core
 from kilter.core.diff import diff
@@ -33,6 +35,9 @@ from kilter.train import (
     train_fleet,
 )
 from kilter.vitals import Trace, Watch
+
+if TYPE_CHECKING:
+    from kilter import lab
 
 __version__ = version("kilter")
 device_a_core()
@@ -92,3 +97,10 @@ __all__ = [
     "train_fleet",
     "vitals",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """The lab comes when it is asked for: it takes a fifth of the import, and trainings do without."""
+    if name == "lab":
+        return import_module("kilter.lab")
+    raise AttributeError(f"module 'kilter' has no attribute {name!r}")

@@ -1,9 +1,7 @@
 """The command line: each command is a thin door to the function of that name."""
 
-import os
 import sys
 import warnings
-from pathlib import Path
 from typing import Annotated, Any
 
 import jax
@@ -35,18 +33,9 @@ def _note(message: Warning | str, category: type[Warning], *_: Any) -> None:
     sys.stderr.write(f"kilter: note: {message}\n")
 
 
-def _cache() -> None:
-    """Keep compiled programs between calls, where the user has not said otherwise."""
-    if jax.config.values["jax_compilation_cache_dir"] is None:
-        home = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-        jax.config.update("jax_compilation_cache_dir", str(home / "kilter" / "xla"))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
-
-
 def main() -> None:
     """Run the command line; what the user can mend is one sentence on standard error and exit code 2."""
     warnings.showwarning = _note
-    _cache()
     try:
         app()
     except kl.InputError as error:

@@ -3,18 +3,19 @@
 import inspect
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
-from kilter import lab
+import kilter as kl
 from kilter.cli.common import app, out
 from kilter.core import files
 from kilter.core.errors import InputError
 from kilter.core.paths import nearest
-from kilter.lab.experiment import Experiment, is_experiment
-from kilter.lab.gallery import gallery
+
+if TYPE_CHECKING:
+    from kilter.lab import Experiment
 
 # Rows of a table that are printed.
 _SHOWN = 20
@@ -38,7 +39,7 @@ def experiments(
     if everything:
         _page(out_dir)
     elif name is None:
-        for each, make in lab.ALL.items():
+        for each, make in kl.lab.ALL.items():
             out.print(f"[bold]{each}[/bold]  {_question(make)}\n    [dim]{' '.join(_options(make))}[/dim]")
     else:
         found = _made(name, _given(name, context.args), out_dir)
@@ -47,48 +48,48 @@ def experiments(
         out.print(f"Open [bold]{(out_dir / name / 'figure.png').resolve()}[/bold]")
 
 
-def _made(name: str, given: dict[str, Any], folder: Path) -> Experiment:
-    files.check_folder(folder / name, is_experiment)
-    found = lab.ALL[name](**given)
+def _made(name: str, given: dict[str, Any], folder: Path) -> "Experiment":
+    files.check_folder(folder / name, kl.lab.experiment.is_experiment)
+    found = kl.lab.ALL[name](**given)
     found.save(folder / name)
     return found
 
 
 def _page(folder: Path) -> None:
-    for name in lab.ALL:
-        files.check_folder(folder / name, is_experiment)
+    for name in kl.lab.ALL:
+        files.check_folder(folder / name, kl.lab.experiment.is_experiment)
     found = []
-    for name in lab.ALL:
+    for name in kl.lab.ALL:
         found.append(_made(name, {}, folder))
         out.print(f"[bold]{name}[/bold]: ", end="")
         out.print(found[-1].sentence, markup=False)
     path = folder / "index.html"
-    files.write(path, gallery(found).encode())
+    files.write(path, kl.lab.gallery.gallery(found).encode())
     out.print(f"Open [bold]{path.resolve()}[/bold]")
 
 
 def _known(name: str) -> str:
-    if name not in lab.ALL:
-        raise InputError(f"there is no experiment {name!r}{nearest(name, lab.ALL)}; kilter lab lists all")
+    if name not in kl.lab.ALL:
+        raise InputError(f"there is no experiment {name!r}{nearest(name, kl.lab.ALL)}; kilter lab lists all")
     return name
 
 
-def _question(make: Callable[..., Experiment]) -> str:
+def _question(make: "Callable[..., Experiment]") -> str:
     return (inspect.getdoc(make) or "").split("\n")[0]
 
 
-def _defaults(make: Callable[..., Experiment]) -> dict[str, Any]:
+def _defaults(make: "Callable[..., Experiment]") -> dict[str, Any]:
     return {each.name: each.default for each in inspect.signature(make).parameters.values()}
 
 
-def _options(make: Callable[..., Experiment]) -> Iterator[str]:
+def _options(make: "Callable[..., Experiment]") -> Iterator[str]:
     for name, default in _defaults(make).items():
         yield f"--{name.replace('_', '-')} {','.join(map(str, default)) if isinstance(default, tuple) else default}"
 
 
 def _given(name: str, words: list[str]) -> dict[str, Any]:
     """Settings from words such as ``--depth 100``."""
-    defaults, given = _defaults(lab.ALL[_known(name)]), {}
+    defaults, given = _defaults(kl.lab.ALL[_known(name)]), {}
     while words:
         option, *words = [*words[0].split("=", 1), *words[1:]]
         setting = option.removeprefix("--").replace("-", "_")
@@ -112,7 +113,7 @@ def _read(option: str, word: str, default: Any) -> Any:
         raise InputError(f"{option} needs {'a whole number' if kind is int else 'a number'}, got {word!r}") from None
 
 
-def _table(found: Experiment) -> Table:
+def _table(found: "Experiment") -> Table:
     frame = found.frame
     table = Table(box=None, padding=(0, 2, 0, 0), caption=_caption(len(frame)), caption_justify="left")
     for name in frame:

@@ -1,5 +1,6 @@
 """The lab: classic experiments that show why each technique exists; each gives a table, a figure and a sentence."""
 
+from kilter.lab import experiment, gallery
 from kilter.lab.activations import activations
 from kilter.lab.batch_norm import batch_norm
 from kilter.lab.depth import depth
@@ -45,7 +46,9 @@ __all__ = [
     "depth",
     "dropout",
     "ensembles",
+    "experiment",
     "gain",
+    "gallery",
     "init_distributions",
     "init_training",
     "learning_rate",
