@@ -47,7 +47,7 @@ def test_a_full_disk_is_warned_of_once(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("pathlib.Path.open", full)
+    monkeypatch.setattr("kilter.core.journal._present", full)
     with pytest.warns(DoubtWarning, match=r"a\.log\.jsonl ends here: No space left on device"):
         journal.add(first=0)
     journal.add(first=1)
@@ -86,7 +86,7 @@ def test_searches_and_watched_trainings_are_noted(tmp_path, iris):
         log=tmp_path / "s",
         progress=False,
     )
-    assert [line["result"] for line in lines(tmp_path / "s")[1:-1]] == [0, 1, 2]
+    assert [line["result"] for line in lines(tmp_path / "s") if "result" in line] == [0, 1, 2]
     with pytest.warns(kl.FindingWarning):
         kl.train(
             RECIPE.put("optimizer.lr", -0.1).replace(epochs=3),

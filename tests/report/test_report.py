@@ -11,13 +11,13 @@ from sklearn.metrics import confusion_matrix, multilabel_confusion_matrix
 import kilter as kl
 from kilter import losses, metrics, nn, optim
 from kilter.core.errors import InputError
+from kilter.core.thinning import thinned
 from kilter.metrics import describe
 from kilter.report import repeat
 from kilter.report.charts import number
 from kilter.report.learned import linear, measured
 from kilter.report.predictions import confusion
 from kilter.report.report import embedded
-from kilter.report.thinning import thinned
 
 NET = nn.Chain(nn.Dense(8), nn.ReLU(), nn.Dense(3))
 RECIPE = kl.Recipe(NET, losses.SoftmaxCrossEntropy(), optimizer=optim.Adam(0.02), epochs=12)

@@ -192,6 +192,9 @@ def cure(
         if checkup is None:
             tell("examining")
             checkup = examine(recipe, data, seed=seed)
+        if journal is not None:
+            for finding in checkup.findings:
+                journal.add(found=finding.told)
         # Kept are trainings of the recipe, of what helps and of the random change.
         ledger = Ledger(recipe, data, budget, tell, journal, kept=3 * seeds)
         begins = seed + _SCREENING + _MORE
@@ -202,6 +205,7 @@ def cure(
         except KeyboardInterrupt:
             stopped = True
         found = course.told(time.perf_counter() - began, stopped)
+        course.note()
         tell(found.sentence)
     return found
 
@@ -267,6 +271,14 @@ class _Course:
             after, recipe, self.change, self.effect, self.rival, self.random, self.checkup, tuple(self._rows()),
             (scores[0], scores[1]), deciding_metric(recipe, ledger.data).key, seconds, stopped,
         )  # fmt: skip
+
+    def note(self) -> None:
+        """Note the verdicts in the journal."""
+        journal, ledger = self.ledger.journal, self.ledger
+        if journal is None:
+            return
+        for change, row in zip(self.treatment.changes, self._rows(), strict=True):
+            journal.add(result=ledger.number(change.recipe), verdict=row["verdict"])
 
     def _rows(self) -> list[dict[str, Any]]:
         return [self._row(change) for change in self.treatment.changes]

@@ -22,7 +22,7 @@ from kilter.train import launch
 from kilter.train.check import check
 from kilter.train.interrupt import interruptible
 from kilter.train.launch import train_fleet
-from kilter.train.notes import note_ends, noted
+from kilter.train.notes import joined, note_ends, noted
 from kilter.train.outcome import Outcome
 from kilter.train.recipe import Recipe
 from kilter.train.rows import scalings
@@ -63,7 +63,7 @@ def train(
             100 updates) is stopped, cured (`kl.cure`) and begun again with the proved recipe, which a warning says; the
             run's recipe is then that.
         log: path to which ``.log.jsonl`` is added for a file that epochs and findings are noted in as they
-            come; `kilter board` shows it.
+            come, and how a lost run is begun again; `kilter board` shows it.
         progress: show a progress line; left open, if standard error is a terminal.
 
     Raises:
@@ -87,7 +87,7 @@ def train(
     with noted(Task([(recipe, seed)], data, start, watch=watch), log) as task:
         run, hopeless = _attended(task, heal, progress)
         note_ends(task, [0], [run])
-    return run if hopeless is None else _begun_again(run, hopeless, watch, progress, data)
+        return run if hopeless is None else _begun_again(task, run, hopeless, log, progress)
 
 
 def _attended(task: Task, heal: bool, progress: bool | None) -> tuple[Run, Checkup | None]:
@@ -137,13 +137,33 @@ def _parts(task: Task, progress: bool | None) -> Iterator[Run]:
             task = replace(task, start=None, paused=fleet.paused())
 
 
-def _begun_again(run: Run, checkup: Checkup, watch: Watch | None, progress: bool | None, data: Dataset) -> Run:
-    """The run of the cured recipe; the lost one where no cure was found."""
+def _begun_again(task: Task, run: Run, checkup: Checkup, log: str | Path | None, progress: bool | None) -> Run:
+    """The run of the cured recipe; the lost one where no cure was found. The cure has a journal beside that of the run."""
+    beside = None if log is None else f"{log}-cure"
+    _told(task, "the run is lost, and a cure is looked for")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DoubtWarning)
-        found = cure(run.recipe, data, checkup=checkup, seed=run.seed, progress=progress)
+        found = cure(run.recipe, task.data, checkup=checkup, seed=run.seed, log=beside, progress=progress)
     if not found.healed:
-        warnings.warn(f"the run is lost, and was not healed: {found.sentence}", FindingWarning, stacklevel=3)
-        return run
-    warnings.warn(f"the run was lost and is begun again: {found.sentence}", FindingWarning, stacklevel=3)
-    return train_fleet([found.recipe], data, seeds=[run.seed], watch=watch, progress=progress)[0]
+        told = f"the run is lost, and was not healed: {found.sentence}"
+    else:
+        told = f"the run was lost and is begun again: {found.sentence}"
+    _told(task, told)
+    warnings.warn(told, FindingWarning, stacklevel=3)
+    return _anew(joined(task, found.recipe, run.seed), progress) if found.healed else run
+
+
+def _anew(task: Task, progress: bool | None) -> Run:
+    """The run of a task of one member."""
+    if task.watch is not None:
+        check_watch(task.watch, [task.members[0][0]], task.data)
+    ((_, fleet),) = launch.fleets(task)
+    with interruptible() as stop:
+        (run,) = fleet.run(progress, stop)
+    note_ends(task, [0], [run])
+    return run
+
+
+def _told(task: Task, words: str) -> None:
+    if task.journal is not None:
+        task.journal.add(told=words)

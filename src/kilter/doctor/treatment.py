@@ -94,6 +94,7 @@ class Treatment:
         count = len(self._chosen)
         drawn = at_random(self.ledger.recipe, self.ledger.data, count, seed)
         changes = [Change.of(self.ledger.recipe, [remedy], "random") for remedy in drawn]
+        self.ledger.name(changes)
         self.ledger.train([change.recipe for change in changes], self.seeds)
         done = [change for change in changes if self.ledger.has(change.recipe, self.seeds)]
         self.changes += done
@@ -106,6 +107,7 @@ class Treatment:
     def _try(self, changes: Sequence[Change]) -> None:
         known = {change.recipe for change in self.changes if change.kind != "reference"}
         new = list({change.recipe: change for change in changes if change.recipe not in known}.values())
+        self.ledger.name(new)
         self.ledger.train([change.recipe for change in new], self.seeds)
         self.changes += [change for change in new if self.ledger.has(change.recipe, self.seeds)]
 

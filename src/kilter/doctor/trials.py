@@ -12,6 +12,7 @@ from kilter.core.errors import InputError
 from kilter.core.journal import Journal
 from kilter.data.dataset import Dataset
 from kilter.doctor.courses import chance_score, trained
+from kilter.doctor.effect import Effect
 from kilter.doctor.remedy import Remedy
 from kilter.train.check import deciding_metric
 from kilter.train.recipe import Recipe
@@ -67,6 +68,7 @@ class Ledger:
         budget: trainings that may be made in all, a recipe with a seed each.
         tell: called with a line whenever something begins.
         journal: that results are noted in; None: in none.
+        names: kind and name of the changes that recipes come of.
         kept: of the budget, for the proof.
     """
 
@@ -75,6 +77,7 @@ class Ledger:
     budget: int
     tell: Callable[[str], None] = lambda line: None
     journal: Journal | None = None
+    names: dict[Recipe, tuple[str, str]] = field(default_factory=dict)
     scores: dict[Recipe, dict[int, float]] = field(default_factory=dict)
     seconds: dict[Recipe, float] = field(default_factory=dict)
     spent: int = 0
@@ -84,6 +87,11 @@ class Ledger:
     def left(self) -> int:
         """Trainings that may still be made."""
         return self.budget - self.kept - self.spent
+
+    def name(self, changes: Iterable[Change]) -> None:
+        """Remember what recipes are called, for the journal."""
+        for change in changes:
+            self.names.setdefault(change.recipe, (change.kind, change.name))
 
     def train(self, recipes: Iterable[Recipe], seeds: Sequence[int]) -> None:
         """Train each recipe with each seed, unless it has been; as many of the first as the budget allows."""
@@ -108,10 +116,31 @@ class Ledger:
         for recipe, own in zip(recipes, runs, strict=True):
             self.scores.setdefault(recipe, {}).update(zip(seeds, map(self._gain, own), strict=True))
             self.seconds[recipe] = self.seconds.get(recipe, 0.0) + each
-            if self.journal is not None:
-                mean = self.sign * float(np.mean(list(self.scores[recipe].values())))
-                self.journal.add(result=len(self.scores) - 1, score=mean, settings=_settings(self.recipe, recipe))
         self.spent += len(recipes) * len(seeds)
+        for recipe in recipes:
+            self._note(recipe)
+
+    def _note(self, recipe: Recipe) -> None:
+        """Note what is known of a recipe by now; what was noted of it before is replaced."""
+        if self.journal is None:
+            return
+        means = {each: float(np.mean(list(scores.values()))) for each, scores in self.scores.items()}
+        kind, name = self.names.get(recipe, ("remedy", ""))
+        told = {"result": self.number(recipe), "kind": kind, "change": name, "score": self.sign * means[recipe]}
+        effect = self.effect(recipe)
+        if effect is not None:
+            told |= {"effect": effect.mean, "low": effect.low, "high": effect.high, "pairs": effect.pairs}
+        settings = {change.path: repr(change.after) for change in diff(self.recipe, recipe)}
+        self.journal.add(**told, settings=settings, best=self.sign * max(means.values()), done=len(means))
+
+    def number(self, recipe: Recipe) -> int:
+        """The place of a recipe among all that were trained."""
+        return list(self.scores).index(recipe)
+
+    def effect(self, recipe: Recipe) -> Effect | None:
+        """What a recipe gains, on all seeds that the untouched one was trained with, too; None where there are none."""
+        seeds = [seed for seed in self.scores[recipe] if seed in self.scores.get(self.recipe, {})]
+        return Effect.of(self.gains(recipe, seeds), self.gains(self.recipe, seeds)) if seeds else None
 
     def _runs(self, recipes: list[Recipe], seeds: Sequence[int]) -> list[list[Run | None]]:
         """Runs of all; None for those of a recipe that cannot be trained here, as memory refuses it."""
@@ -153,8 +182,3 @@ class Ledger:
     def mean(self, recipe: Recipe, seeds: Sequence[int]) -> float:
         """Their mean; minus infinity where it was not trained with all of them."""
         return float(self.gains(recipe, seeds).mean()) if self.has(recipe, seeds) else float("-inf")
-
-
-def _settings(before: Recipe, after: Recipe) -> dict[str, str]:
-    """What was changed, by path."""
-    return {change.path: repr(change.after) for change in diff(before, after)}

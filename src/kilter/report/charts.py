@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from kilter.report.thinning import thinned
+from kilter.core.thinning import thinned
 
 Array = np.ndarray[Any, Any]
 # Told apart by those who see fewer colors, on light and dark ground: Okabe and Ito 2008, Color universal design.

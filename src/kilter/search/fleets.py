@@ -11,6 +11,7 @@ import jax
 
 from kilter.core import trees
 from kilter.core.errors import InputError
+from kilter.core.journal import Journal
 from kilter.data.dataset import Dataset
 from kilter.search.gate import Gate
 from kilter.search.strategies.state import Ask
@@ -19,6 +20,7 @@ from kilter.train.fleet import Fleet
 from kilter.train.foresight import Foresight
 from kilter.train.interrupt import Interrupt, interruptible
 from kilter.train.launch import fleets
+from kilter.train.notes import noting
 from kilter.train.outcome import Outcome
 from kilter.train.pattern import pattern
 from kilter.train.paused import Paused
@@ -96,9 +98,14 @@ class _Gathered:
 
 
 def trained(
-    group: Group, data: Dataset, seeds: tuple[int, ...], members: Members, foresight: Foresight
+    group: Group,
+    data: Dataset,
+    seeds: tuple[int, ...],
+    members: Members,
+    foresight: Foresight,
+    journal: Journal | None = None,
 ) -> Iterator[list[Ended]]:
-    """Train a group to its epochs, a fleet at a time, until Ctrl-C.
+    """Train a group to its epochs, a fleet at a time, until Ctrl-C, and note the epochs in a journal.
 
     What memory or the device cannot hold is tried in halves, until what is too large stands alone and has failed.
     """
@@ -108,7 +115,9 @@ def trained(
             group = waiting.pop()
             left = set(range(len(group.asks)))
             try:
-                for ended in _in_fleets(group, group.task(data, seeds, members, foresight), len(seeds), stop):
+                places = [len(seeds) * ask.id + place for ask in group.asks for place in range(len(seeds))]
+                task = noting(group.task(data, seeds, members, foresight), journal, places)
+                for ended in _in_fleets(group, task, len(seeds), stop):
                     left -= ended.keys()
                     yield list(ended.values())
             except (InputError, jax.errors.JaxRuntimeError) as error:

@@ -13,6 +13,7 @@ from kilter.core.drawn import is_open
 from kilter.core.errors import DoubtWarning, InputError
 from kilter.core.journal import Journal
 from kilter.data.dataset import Dataset
+from kilter.search.dimension import Dimension
 from kilter.search.fleets import grouped
 from kilter.search.gate import Gate
 from kilter.search.objectives import Objectives, checked
@@ -25,6 +26,7 @@ from kilter.search.strategies import PBT, TPE, Sobol, Strategy
 from kilter.search.strategies.state import Ask
 from kilter.search.study import Study
 from kilter.search.to_optuna import Mirror
+from kilter.search.trial import Trial
 from kilter.train.check import deciding_metric
 from kilter.train.foresight import Company
 from kilter.train.interrupt import interruptible
@@ -113,6 +115,11 @@ def search(
     study = _begun(space, data, strategy, _seeds(seeds), seed, keep, checked(objectives))
     _doubt(study.strategy, trials)
     facts = {"metric": study.metric.key, "higher_is_better": study.metric.higher_is_better, "trials": trials}
+    facts |= {
+        "recipe": repr(study.space.recipe),
+        "seeds": len(study.seeds),
+        "axes": [_axis(each) for each in study.space.dimensions],
+    }
     kept = Journal.kept(log, "search", data.title, strategy=repr(study.strategy), **facts)
     with Storage.held(storage, study, max_params) as folder, kept as journal:
         if folder is not None:
@@ -127,16 +134,30 @@ def search(
                 mirror.add(study.records)
             for trial in study.records if journal is not None else ():
                 if journal is not None and trial.id not in told:
-                    journal.add(result=trial.id, score=trial.score, settings=trial.point, outcome=trial.outcome)
+                    journal.score(trial.score, **_facts(trial))
                     told.add(trial.id)
             line.advance(study)
 
         gate = Gate(study.space, study.data, max_params)
+        runner = Here(journal) if isinstance(runner, Here) else runner
         crew = runner.crew(study.data, study.seeds, _company(study, gate, trials))
         with crew as train, interruptible() as stop, SearchLine(study, trials, progress) as line:
             note(study)
             deadline = math.inf if time_limit is None else time.monotonic() + time_limit
             return _searched(study, trials, gate, note, train, lambda: stop.asked or time.monotonic() > deadline)
+
+
+def _axis(dimension: Dimension) -> dict[str, Any]:
+    """What a journal tells of a hyper-parameter, for those who draw it."""
+    return {"name": dimension.name, "scale": dimension.scale, "options": [str(each) for each in dimension.options]}
+
+
+def _facts(trial: Trial) -> dict[str, Any]:
+    """What a journal tells of a trial beside its score."""
+    return {
+        "result": trial.id, "settings": trial.point, "outcome": trial.outcome, "epochs": trial.epochs,
+        "seconds": trial.seconds, "parameters": trial.parameters,
+    }  # fmt: skip
 
 
 def _searched(

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
+from kilter.core.journal import Journal
 from kilter.data.dataset import Dataset
 from kilter.search.fleets import Ended, Group, Members, trained
 from kilter.train.foresight import Company, Foresight
@@ -32,7 +33,9 @@ class Runner(ABC):
 
 @dataclass(frozen=True)
 class Here(Runner):
-    """Trains in this process, one group after the other."""
+    """Trains in this process, one group after the other, and notes the epochs in a journal where there is one."""
+
+    journal: Journal | None = None
 
     @contextmanager
     def crew(self, data: Dataset, seeds: tuple[int, ...], company: Company) -> Iterator[Crew]:
@@ -42,7 +45,7 @@ class Here(Runner):
             for group in groups:
                 if over():
                     return
-                for ended in trained(group, data, seeds, members, foresight):
+                for ended in trained(group, data, seeds, members, foresight, self.journal):
                     yield ended
                     if over():
                         return

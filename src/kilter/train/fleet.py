@@ -18,6 +18,7 @@ from kilter.train.interrupt import Interrupt
 from kilter.train.judging import judge
 from kilter.train.layout import Layout, shrunk
 from kilter.train.mold import Mold
+from kilter.train.notes import note_epochs
 from kilter.train.order import orders
 from kilter.train.outcome import Outcome
 from kilter.train.paused import Paused
@@ -181,7 +182,7 @@ class Fleet:
                 history, ran = stack.advance(*shared)
                 self._record(stack, history, done)
                 made = max(made, ran)
-            self.task.note(done, {name: column[:, done : done + made] for name, column in self.history.items()})
+            note_epochs(self.task, done, {name: column[:, done : done + made] for name, column in self.history.items()})
             done += made
             self.stack_epochs += made * len(self.stacks)
             seconds = (time.perf_counter() - began) / made

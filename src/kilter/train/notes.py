@@ -1,15 +1,24 @@
-"""What a training notes in its journal: its members at the beginning, their scores at the end."""
+"""What a training notes in its journal: its members at the beginning, their epochs on the way, their scores at the end."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from kilter.core.journal import Journal
+from kilter.core.thinning import thinned
 from kilter.train.check import deciding_metric
+from kilter.train.recipe import Recipe
 from kilter.train.run import Run
 from kilter.train.runs import differences
 from kilter.train.task import Task
+
+# Members of a task whose epochs are noted, spread evenly over it, and numbers of one note: a note is made some four times a
+# second at most, so that a journal grows with time, neither with the size of a fleet nor with its speed.
+CURVES, NUMBERS = 64, 2048
 
 
 @contextmanager
@@ -21,17 +30,57 @@ def noted(task: Task, log: str | Path | None) -> Iterator[Task]:
     recipes = [recipe for recipe, _ in task.members]
     metric = deciding_metric(recipes[0], task.data)
     own = differences(recipes) if len(recipes) > 1 else [{}]
-    members = [
-        {"seed": seed, "epochs": recipe.epochs, "settings": {name: repr(value) for name, value in settings.items()}}
-        for (recipe, seed), settings in zip(task.members, own, strict=True)
-    ]
+    members = [_member(recipe, seed, settings) for (recipe, seed), settings in zip(task.members, own, strict=True)]
     facts = {"metric": metric.key, "higher_is_better": metric.higher_is_better, "recipe": repr(recipes[0])}
     with Journal.kept(log, "training", task.data.title, members=members, **facts) as journal:
-        yield replace(task, journal=journal)
+        yield replace(task, journal=journal, stride=_stride(len(members)))
+
+
+def noting(task: Task, journal: Journal | None, places: Sequence[int]) -> Task:
+    """The task with its members at these places of a journal that is there already."""
+    return replace(task, journal=journal, places=places, stride=_stride(len(places)))
+
+
+def joined(task: Task, recipe: Recipe, seed: int) -> Task:
+    """A task of one more network in the place of the others, noted as one that has joined them."""
+    (settings,) = differences([task.members[0][0], recipe])[1:]
+    if task.journal is not None:
+        task.journal.add(joined=[_member(recipe, seed, settings)])
+    return replace(task, members=[(recipe, seed)], start=None, paused=(), places=[len(task.members)], stride=1)
+
+
+def note_epochs(task: Task, first: int, history: Mapping[str, Any]) -> None:
+    """Note epochs from ``first`` on, columns ``(members, epochs)`` by name, of each member as far as it got."""
+    if task.journal is None:
+        return
+    lasted = np.isfinite(history["lr"]).sum(1)
+    chosen = [index for index in np.flatnonzero(lasted).tolist() if task.place(index) % task.stride == 0]
+    told = {"first": first, "reached": first + int(lasted.max()), "members": [task.place(index) for index in chosen]}
+    columns = {name: [column[index, : lasted[index]] for index in chosen] for name, column in history.items()}
+    most = max(2, NUMBERS // max(1, len(chosen) * len(columns)))
+    if lasted.max() > most:  # the lowest and the highest of each stretch, and which epochs these were
+        fewer = {name: [thinned(np.arange(len(each)), each, most) for each in own] for name, own in columns.items()}
+        told["epochs"] = {name: [epochs + first for epochs, _ in own] for name, own in fewer.items()}
+        columns = {name: [each for _, each in own] for name, own in fewer.items()}
+    task.journal.add(**told, lines=columns)
 
 
 def note_ends(task: Task, indices: Sequence[int], runs: Sequence[Run]) -> None:
     """Note how members ended."""
     for index, run in zip(indices, runs, strict=True):
         if task.journal is not None:
-            task.journal.add(member=int(index), outcome=run.outcome.name.lower(), score=run.score)
+            ended = {
+                "member": task.place(index),
+                "outcome": run.outcome.name.lower(),
+                "reached": len(run.history["lr"]),
+            }
+            task.journal.score(run.score, **ended)
+
+
+def _stride(members: int) -> int:
+    return -(-members // CURVES)
+
+
+def _member(recipe: Recipe, seed: int, settings: Mapping[str, Any]) -> dict[str, Any]:
+    shown = {name: repr(value) for name, value in settings.items()}
+    return {"seed": seed, "epochs": recipe.epochs, "settings": shown}

@@ -1,6 +1,6 @@
 """What a fleet is told: which members on which data, and from where to where."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -29,6 +29,7 @@ class Task:
         watch: what is measured while they train; None: nothing.
         journal: that epochs are noted in; None: in none.
         places: of the members in the journal; empty: 0, 1, 2, ...
+        stride: the epochs of one in so many members are noted.
     """
 
     members: Sequence[tuple[Recipe, int]]
@@ -41,6 +42,7 @@ class Task:
     watch: Watch | None = None
     journal: Journal | None = None
     places: Sequence[int] = ()
+    stride: int = 1
 
     def take(self, indices: Sequence[int]) -> "Task":
         """The same for some of the members."""
@@ -48,11 +50,9 @@ class Task:
         places = [self.places[index] for index in indices] if self.places else indices
         return replace(self, members=[self.members[index] for index in indices], paused=paused, places=places)
 
-    def note(self, first: int, history: Mapping[str, Any]) -> None:
-        """Note epochs from ``first`` on in the journal: a column of each line, ``(members, epochs)``."""
-        if self.journal is not None:
-            places = [int(place) for place in self.places] or list(range(len(self.members)))
-            self.journal.add(first=first, members=places, lines=history)
+    def place(self, index: int) -> int:
+        """The place of a member in the journal."""
+        return int(self.places[index]) if self.places else int(index)
 
     @property
     def first(self) -> int:

@@ -9,24 +9,24 @@ from importlib.resources import files as resources
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from kilter.core.errors import InputError
+from kilter.core.journal import plain
 from kilter.report.board.index import Index
-from kilter.report.board.log import Log
-from kilter.report.charts import COLORS, number
-from kilter.report.thinning import thinned
+from kilter.report.board.views import SO_FAR, names, overlaid, view
+from kilter.report.charts import COLORS
 
-# Rows of a page, lines of a chart and points of each, members and trials in a table.
-_PAGE, _LINES, _POINTS, _ROWS = 50, 40, 600, 200
-_PAUSE = 0.5
+# Rows of a page, runs and lines of a chart, and runs of one event.
+_PAGE, _RUNS, _LINES, _TOLD = 50, 12, 40, 1000
+# Lines that are shown unless others are asked for, and seconds between looks at what goes on.
+_USUAL, _PAUSE = ("val_loss", "loss", SO_FAR), 0.5
 _OWN = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -38,6 +38,7 @@ _REPORT = (
 _SAFE = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
 _STATIC = {
     "board.js": ("board/assets/board.js", "text/javascript"),
+    "charts.js": ("board/assets/charts.js", "text/javascript"),
     "board.css": ("board/assets/board.css", "text/css"),
     "report.css": ("assets/report.css", "text/css"),
     "echarts.min.js": ("assets/echarts.min.js", "text/javascript"),
@@ -98,7 +99,8 @@ def _answer(content: bytes | str, kind: str, policy: str = _OWN, status: int = 2
 
 
 def _json(value: Any) -> Response:
-    return JSONResponse(value, headers=_SAFE)
+    # With everything that is not ASCII escaped, as names of files need not be text.
+    return Response(json.dumps(plain(value), allow_nan=False), headers=_SAFE, media_type="application/json")
 
 
 def _missing() -> Response:
@@ -119,55 +121,49 @@ class _Pages:
         return _missing() if known is None else _answer(_asset(known[0]), known[1])
 
     def runs(self, request: Request) -> Response:
-        """A page of the list: those that match ``q``, by ``sort``, from ``offset`` on."""
+        """A page of the list: those that match ``q`` and ``state``, by ``sort``, from ``offset`` on."""
         asked = request.query_params
-        self.index.look(everything=True)
-        found = self.index.runs(asked.get("q", ""), asked.get("sort", "changed"))
-        first = _whole(asked.get("offset", "0"))
-        shown = [asdict(self.index.summary(each.id)) for each in found[first : first + _PAGE]]
-        told = {"folder": str(self.index.folder), "total": len(found), "page": _PAGE, "version": self.index.version}
-        return _json(told | {"runs": [_finite(each) for each in shown]})
+        self.index.look(now=True)
+        found = self.index.runs(asked.get("q", ""), asked.get("state", ""), asked.get("sort", "changed"))
+        first = _whole(asked.get("offset", "")) or 0
+        shown = [told for told in map(self.index.summary, found[first : first + _PAGE]) if told is not None]
+        about = {"folder": str(self.index.folder.resolve()), "total": len(found), "page": _PAGE}
+        return _json(about | {"runs": list(map(asdict, shown))})
 
     def run(self, request: Request) -> Response:
-        """One run: its head, its members, its trials, and what was said of it."""
+        """One run: how it goes, what it is, charts, a table, and what was said of it."""
         id = request.query_params.get("id", "")
-        if not self.index.knows(id):
+        told = self.index.summary(id) if self.index.knows(id) else None
+        if told is None:
             return _missing()
-        log, told = self.index.log(id), _finite(asdict(self.index.summary(id)))
-        if log is None:
-            return _json(told | {"lines": [], "table": [], "told": [], "recipe": ""})
-        table = [_member(log, place) for place in range(min(len(log.head.get("members") or []), _ROWS))]
-        return _json(
-            told
-            | {
-                "lines": list(log.lines), "table": table or _best(log), "told": log.told[-50:],
-                "recipe": str(log.head.get("recipe", "")), "results": _results(log),
-            }
-        )  # fmt: skip
+        log = self.index.log(id)
+        return _json(asdict(told) | ({} if log is None or told.state == "corrupt" else view(log)))
 
     def lines(self, request: Request) -> Response:
-        """One line of several runs, thinned so that peaks stay."""
-        name, found = request.query_params.get("line", "loss"), []
-        for id in request.query_params.getlist("id"):
-            log = self.index.log(id) if self.index.knows(id) else None
-            for member in sorted(log.lines.get(name, {})) if log is not None else ():
-                if log is not None and len(found) < _LINES:
-                    found.append({"id": id, "member": member, "points": _points(log.line(name, member))})
-        return _json({"line": name, "colors": COLORS, "lines": found})
+        """One line of several runs over each other, thinned so that peaks stay; closer between ``from`` and ``to``."""
+        asked = request.query_params
+        logs = {id: self.index.log(id) for id in asked.getlist("id")[:_RUNS] if self.index.knows(id)}
+        known = {id: log for id, log in logs.items() if log is not None}
+        every = list(dict.fromkeys(name for log in known.values() for name in names(log)))
+        wanted = asked.get("line", "")
+        name = wanted if wanted in every else next((each for each in _USUAL if each in every), "".join(every[:1]))
+        made, total = [], 0
+        for id, log in known.items():
+            found, there = overlaid(log, id, name, _whole(asked.get("from", "")), _whole(asked.get("to", "")))
+            made, total = made + found, total + there
+        return _json({"line": name, "names": every, "lines": made[:_LINES], "total": total, "colors": COLORS})
 
     async def events(self, request: Request) -> Response:
         """Server-sent events: the runs that have changed."""
 
         async def told() -> AsyncIterator[str]:
-            seen = await asyncio.to_thread(self.index.look)
+            seen = self.index.version
             yield "retry: 1000\n\n"
             while not await request.is_disconnected():
                 version = await asyncio.to_thread(self.index.look)
-                changed = self.index.changed(seen) if version != seen else []
+                changed = self.index.changed(seen)[:_TOLD] if version != seen else []
+                yield f"data: {json.dumps({'changed': changed})}\n\n" if version != seen else ": \n\n"
                 seen = version
-                yield (
-                    f"data: {json.dumps({'version': version, 'changed': changed[:1000]})}\n\n" if changed else ": \n\n"
-                )
                 await asyncio.sleep(_PAUSE)
 
         return StreamingResponse(told(), media_type="text/event-stream", headers=_SAFE)
@@ -179,47 +175,5 @@ class _Pages:
         return _missing() if page is None else _answer(page.read_bytes(), "text/html", _REPORT)
 
 
-def _whole(text: str) -> int:
-    return int(text) if text.isdecimal() and len(text) < 10 else 0
-
-
-def _finite(told: dict[str, Any]) -> dict[str, Any]:
-    return {name: number(value) if isinstance(value, float) else value for name, value in told.items()}
-
-
-def _points(line: np.ndarray[Any, Any]) -> list[list[float | None]]:
-    epochs = np.arange(1, len(line) + 1)
-    return [[int(x), number(y)] for x, y in zip(*thinned(epochs, line, _POINTS), strict=True)]
-
-
-def _member(log: Log, place: int) -> dict[str, Any]:
-    told, end = log.head["members"][place], log.ends.get(place, {})
-    settings = ", ".join(f"{name} {value}" for name, value in (told.get("settings") or {}).items())
-    return {
-        "name": f"seed {told.get('seed')}",
-        "settings": settings,
-        "score": end.get("score"),
-        "outcome": end.get("outcome", ""),
-    }
-
-
-def _best(log: Log) -> list[dict[str, Any]]:
-    """The best trials of a search or a cure."""
-    sign = 1 if log.head.get("higher_is_better", True) else -1
-    scored = [each for each in log.results if isinstance(each.get("score"), int | float)]
-    ranked = sorted(scored, key=lambda each: -sign * each["score"])
-    return [
-        {
-            "name": f"trial {each['result']}",
-            "settings": ", ".join(f"{name} {value}" for name, value in (each.get("settings") or {}).items()),
-            "score": each["score"],
-            "outcome": str(each.get("outcome", "")),
-        }
-        for each in ranked[:_ROWS]
-    ]
-
-
-def _results(log: Log) -> list[list[Any]]:
-    scored = [(each["result"], each["score"]) for each in log.results if isinstance(each.get("score"), int | float)]
-    x, y = (np.array(column, float) for column in zip(*scored, strict=True)) if scored else (np.zeros(0), np.zeros(0))
-    return [[int(a), number(b)] for a, b in zip(*thinned(x, y), strict=True)]
+def _whole(text: str) -> int | None:
+    return int(text) if text.isdecimal() and len(text) < 10 else None
