@@ -86,7 +86,7 @@ def train(
         check_watch(watch, [recipe], data)
     with noted(Task([(recipe, seed)], data, start, watch=watch), log) as task:
         run, hopeless = _attended(task, heal, progress)
-        note_ends(task, [0], [run])
+        note_ends(task, [0], [run], outcome="lost" if hopeless else None)
         return run if hopeless is None else _begun_again(task, run, hopeless, log, progress)
 
 

@@ -65,16 +65,12 @@ def note_epochs(task: Task, first: int, history: Mapping[str, Any]) -> None:
     task.journal.add(**told, lines=columns)
 
 
-def note_ends(task: Task, indices: Sequence[int], runs: Sequence[Run]) -> None:
-    """Note how members ended."""
+def note_ends(task: Task, indices: Sequence[int], runs: Sequence[Run], *, outcome: str | None = None) -> None:
+    """Note how members ended, or what is said of that instead."""
     for index, run in zip(indices, runs, strict=True):
         if task.journal is not None:
-            ended = {
-                "member": task.place(index),
-                "outcome": run.outcome.name.lower(),
-                "reached": len(run.history["lr"]),
-            }
-            task.journal.score(run.score, **ended)
+            ended = {"member": task.place(index), "reached": len(run.history["lr"])}
+            task.journal.score(run.score, **ended, outcome=outcome or run.outcome.name.lower())
 
 
 def _stride(members: int) -> int:

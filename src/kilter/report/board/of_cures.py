@@ -26,6 +26,8 @@ def charts(log: Log) -> list[Part]:
         for place, (low, high) in enumerate(ends)
         if _finite(low) and _finite(high)
     ]
+    reach = [end for each in stretches for end in (each["coords"][0][0], each["coords"][1][0])]
+    option["xAxis"] |= {"min": min([0.0, *gains, *reach]), "max": max([0.0, *gains, *reach])}
     style = {"width": 2, "opacity": 1}
     option["series"].append(
         {
@@ -33,6 +35,7 @@ def charts(log: Log) -> list[Part]:
             "name": "95 % interval",
             "coordinateSystem": "cartesian2d",
             "data": stretches,
+            "z": 3,
             "lineStyle": style,
         }
     )
@@ -67,7 +70,7 @@ def _row(each: Result) -> list[str]:
     interval = f"{each['low']:+.3g} to {each['high']:+.3g}" if bounded and not control else ""
     gain = "" if control else f"{each['effect']:+.3g}"
     score = describe(each["score"]) if _finite(each.get("score")) else ""
-    verdict = "" if control else str(each.get("verdict", "in trial"))
+    verdict = "" if control else str(each.get("verdict", "not proved yet"))
     return [
         _name(each),
         str(each.get("kind", "")),

@@ -7,7 +7,7 @@ import numpy as np
 from kilter.core.thinning import thinned
 from kilter.metrics import describe
 from kilter.report.board.log import Log
-from kilter.report.board.parts import Part, Table, chart, wordy
+from kilter.report.board.parts import Part, Table, chart, shown
 from kilter.report.charts import lines, number, parallel, points
 
 # Trials of a chart, hyper-parameters with a picture of their own, and axes of the chart of all.
@@ -43,16 +43,24 @@ def table(log: Log, rows: int) -> Table:
     """The best trials, and after them those that failed."""
     best = _best(log, _scored(log))
     failed = [each for each in log.results.values() if not _has_score(each)]
-    made = [_row(each) for each in [*best, *failed][:rows]]
-    return Table(["trial", "score", "settings", "epochs", "seconds", "outcome"], made, len(log.results))
+    names = [str(axis["name"]) for axis in _axes(log)]
+    short = [name.rpartition(".")[2] for name in names]
+    heads = [own if short.count(own) == 1 else name for own, name in zip(short, names, strict=True)]
+    made = [_row(each, names) for each in [*best, *failed][:rows]]
+    return Table(["trial", "score", *heads, "epochs", "seconds", "outcome"], made, len(log.results))
 
 
-def _row(each: Result) -> list[str]:
+def _row(each: Result, names: list[str]) -> list[str]:
     score = describe(each["score"]) if _has_score(each) else ""
+    settings = each.get("settings") or {}
     seconds = f"{each['seconds']:.1f}" if isinstance(each.get("seconds"), float) else ""
-    outcome = str(each.get("outcome", "")).partition(":")
-    words = outcome[0] if outcome[0] != "failed" else f"failed:{outcome[2]}"
-    return [str(each["result"]), score, wordy(each.get("settings")), str(each.get("epochs", "")), seconds, words]
+    outcome = str(each.get("outcome", ""))
+    ended = [
+        str(each.get("epochs", "")),
+        seconds,
+        outcome if outcome.startswith("failed") else outcome.partition(":")[0],
+    ]
+    return [str(each["result"]), score, *(shown(settings[name]) if name in settings else "" for name in names), *ended]
 
 
 def _has_score(each: Result) -> bool:

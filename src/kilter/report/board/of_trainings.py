@@ -1,5 +1,8 @@
 """A training as its page shows it: curves of one network, or line by line those of the best, and all in a table."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from kilter.metrics import describe
@@ -7,8 +10,9 @@ from kilter.report.board.log import Log
 from kilter.report.board.parts import Part, Table, chart, wordy
 from kilter.report.charts import lines
 
-# Networks of a chart, and points of a line.
-_DRAWN, _POINTS = 7, 600
+Array = np.ndarray[Any, Any]
+# Networks of a chart, points of a line, and times the middle number beyond which the largest asks for a logarithmic axis.
+_DRAWN, _POINTS, _WIDE = 7, 600, 50.0
 
 
 def label(log: Log, member: int) -> str:
@@ -24,17 +28,24 @@ def charts(log: Log) -> list[Part]:
     names = [name for name in log.curves if name != "lr"]
     if len(log.members) == 1:
         losses = [name for name in names if name in ("loss", "val_loss")]
-        groups = [losses, *([name] for name in names if name not in losses), ["lr"]]
+        groups = [losses, *([name] for name in names if name not in losses), *_rate(log)]
         made = [_together(log, group, 0) for group in groups if group and group[0] in log.curves]
     else:
         made = [_over(log, name) for name in sorted(names, key=lambda name: not name.startswith("val_"))]
     return [each for each in made if each is not None]
 
 
+def _rate(log: Log) -> list[list[str]]:
+    """The learning rate, where it changes."""
+    rates = log.curves["lr"][0].y if 0 in log.curves.get("lr", {}) else np.zeros(0)
+    return [["lr"]] if len(rates) and rates.min() < rates.max() else []
+
+
 def _together(log: Log, names: list[str], member: int) -> Part:
     each = {name: log.curves[name][member].seen(_POINTS) for name in names if member in log.curves[name]}
     words = " and ".join(f"{name} {describe(log.curves[name][member].last)}" for name in each)
-    return chart(lines(each, "epoch", names[0]), f"By epoch; by now {words}.", 260 if names == ["lr"] else 320)
+    option = lines(each, "epoch", names[0], log=_wide(each))
+    return chart(option, f"By epoch; by now {words}.", 260 if names == ["lr"] else 320)
 
 
 def _over(log: Log, name: str) -> Part:
@@ -42,7 +53,13 @@ def _over(log: Log, name: str) -> Part:
     best = ranked(log)[:_DRAWN]
     each = {label(log, member): log.curves[name][member].seen(_POINTS) for member in best if member in log.curves[name]}
     shown = f"the {len(each)} best of {len(log.members)} networks" if len(log.members) > len(each) else "all networks"
-    return chart(lines(each, "epoch", name), f"{name} by epoch of {shown}.", 320)
+    return chart(lines(each, "epoch", name, log=_wide(each)), f"{name} by epoch of {shown}.", 320)
+
+
+def _wide(each: Mapping[str, tuple[Array, Array]]) -> bool:
+    """Whether numbers, all above zero, differ so much that only their logarithms fit into one picture."""
+    numbers = np.concatenate([y[np.isfinite(y)] for _, y in each.values()] or [np.zeros(0)])
+    return len(numbers) > 0 and numbers.min() > 0 and numbers.max() > _WIDE * np.median(numbers)
 
 
 def ranked(log: Log) -> list[int]:

@@ -33,8 +33,9 @@ def wordy(settings: Any) -> str:
     """Settings as people read them."""
     if not isinstance(settings, dict):
         return ""
-    return ", ".join(f"{name} {_short(value)}" for name, value in settings.items())
+    return ", ".join(f"{name} {shown(value)}" for name, value in settings.items())
 
 
-def _short(value: Any) -> str:
+def shown(value: Any) -> str:
+    """One value of a setting."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -10,7 +10,7 @@ from kilter.report.board.log import Log
 from kilter.report.charts import number
 
 # Rows of a table, networks of one run in a chart of several, and points of a line.
-_ROWS, _DRAWN, _POINTS = 200, 40, 600
+_ROWS, _DRAWN, _POINTS = 50, 40, 600
 # What searches can be laid over each other by.
 SO_FAR = "best so far"
 
