@@ -63,12 +63,14 @@ def serve(folder: Path, host: str = "127.0.0.1", port: int = 8765, ready: Any = 
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen()
     except (OSError, OverflowError) as error:
         listener.close()
         raise InputError(f"board: cannot listen at {host}, port {port}: {error}; name another with --port") from error
+    application = board(folder, host)
     if ready is not None:
         ready(f"http://{host}:{listener.getsockname()[1]}/")
-    config = uvicorn.Config(board(folder, host), log_level="error", timeout_graceful_shutdown=1)
+    config = uvicorn.Config(application, log_level="error", timeout_graceful_shutdown=1)
     uvicorn.Server(config).run(sockets=[listener])
 
 
