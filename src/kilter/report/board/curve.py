@@ -49,6 +49,8 @@ class Curve:
         return self.x.nbytes + self.y.nbytes
 
     def _coarsen(self) -> None:
+        """Thin what has come since the last time as what was there before, and all of it more where that is not enough."""
+        self.x, self.y = extremes(self.x, self.y, self._width)
         while len(self.x) > KEPT // 2:
             self._width *= 2
             self.x, self.y = extremes(self.x, self.y, self._width)

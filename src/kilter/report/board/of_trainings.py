@@ -18,7 +18,7 @@ _DRAWN, _POINTS, _WIDE = 7, 600, 50.0
 def label(log: Log, member: int) -> str:
     """What tells a network from the others."""
     told = log.members[member] if member < len(log.members) else {}
-    words = wordy(told.get("settings"))
+    words = wordy(told.get("settings")) or ("as given" if any(each.get("settings") for each in log.members) else "")
     several = len({each.get("seed") for each in log.members}) > 1 or not words
     return ", ".join(filter(None, [words, f"seed {told.get('seed', 0)}" if several else ""]))
 

@@ -88,7 +88,9 @@ def board(folder: Path, host: str = "127.0.0.1") -> Starlette:
     ]
     own = ["127.0.0.1", "localhost", "[::1]", host]
     allowed = ["*"] if host in ("0.0.0.0", "::") else own
-    return Starlette(routes=routes, middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=allowed)])
+    application = Starlette(routes=routes, middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=allowed)])
+    application.state.index = pages.index
+    return application
 
 
 def _asset(path: str) -> bytes:

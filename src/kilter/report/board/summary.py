@@ -11,7 +11,7 @@ from kilter.report.board.lines import head_of, last
 
 # Bytes at the end of a journal that are read: few, then more where these hold no whole line that tells how far it got;
 # seconds without a line after which a process of another machine has fallen silent.
-_TAILS, _SILENT = (1 << 12, 1 << 16), 120.0
+_TAILS, _SILENT = (1 << 10, 1 << 13, 1 << 16), 120.0
 
 
 @dataclass(slots=True)

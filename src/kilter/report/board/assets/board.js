@@ -75,6 +75,7 @@
   };
 
   const list = gently(async () => {
+    if (opened() !== null) return;
     const asked = { q: at("wanted").value, state: at("state").value, sort: at("sort").value };
     const found = await get("/api/runs", { ...asked, offset });
     ({ total, page } = found);
@@ -101,6 +102,7 @@
   };
 
   const curves = gently(async () => {
+    if (opened() !== null) return;
     const ids = [...chosen].slice(0, 12);
     const pairs = [["line", at("line").value], ...ids.map((id) => ["id", id])];
     if (zoom) pairs.push(["from", zoom.from], ["to", zoom.to]);
@@ -168,6 +170,7 @@
     at("words").replaceChildren(...(run.told ?? []).slice().reverse().slice(0, 12).map((words) => made("p", words)));
     figures(run.charts ?? []);
     const { head, rows, total: count } = run.table ?? { head: [], rows: [], total: 0 };
+    at("table").hidden = rows.length === 0;
     at("table").caption.textContent = count > rows.length ? `The first ${rows.length} of ${count}` : "";
     at("table").tHead.replaceChildren(row(head, "th"));
     at("table").tBodies[0].replaceChildren(...rows.map((cells) => row(cells)));
@@ -179,8 +182,15 @@
     const id = opened();
     at("home").hidden = id !== null;
     at("detail").hidden = id === null;
-    if (id === null) document.title = "Kilter: board";
-    else { figures([]); detail(); scrollTo(0, 0); }
+    if (id === null) {
+      document.title = "Kilter: board";
+      list();
+      curves();
+    } else {
+      figures([]);
+      detail();
+      scrollTo(0, 0);
+    }
     board.resize();
   };
 
