@@ -11,6 +11,7 @@ turns in one process.
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -98,11 +99,18 @@ class Server:
         with urllib.request.urlopen(f"{self.url}{path}?{urlencode(asked)}") as answer:
             return answer.read()
 
-    def timed(self, path: str, **asked: str | int) -> float:
-        """Seconds that it takes."""
-        began = time.perf_counter()
-        self.get(path, **asked)
-        return time.perf_counter() - began
+    def cost(self, *paths: str, **asked: str | int) -> str:
+        """Milliseconds that answers take, and how many of them are CPU time of the server."""
+        began, spent = time.perf_counter(), self.cpu
+        for path in paths:
+            self.get(path, **asked)
+        return f"{1000 * (time.perf_counter() - began):6.0f} ms ({1000 * (self.cpu - spent):.0f} of CPU)"
+
+    @property
+    def cpu(self) -> float:
+        """CPU seconds of the process so far."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
 
     @property
     def megabytes(self) -> float:
@@ -125,24 +133,22 @@ def board(runs: int, epochs: int) -> None:
         idle = Server(empty)
         idle.get("api/runs")
         bare = idle.megabytes
-        print(f"board of no runs: {idle.ready:.2f} s to listen, of them most are imports; {bare:.0f} MB")
+        print(f"board of no runs: listens after {idle.ready:.1f} s, most of them imports; {bare:.0f} MB")
         idle.end()
         server = Server(folder)
-        first = sum(server.timed(path) for path in ("", "api/runs"))
-        print(f"board of {runs} runs: {server.ready:.2f} s to listen, first page {1000 * first:.0f} ms after that")
-        print(f"    filter over all, at once    {1000 * server.timed('api/runs', q='digits run0'):6.0f} ms")
-        again = [server.timed("api/runs", q="digits", offset=50 * page) for page in range(9)]
-        print(f"    filter over all, after that {1000 * median(again):6.0f} ms")
-        pages = [sum(server.timed(path) for path in ("", "api/runs")) for _ in range(9)]
-        print(f"    a page after that           {1000 * median(pages):6.0f} ms")
+        print(f"board of {runs} runs: listens after {server.ready:.1f} s")
+        print(f"    first page                  {server.cost('', 'api/runs')}")
+        print(f"    filter over all, at once    {server.cost('api/runs', q='digits run0')}")
+        print(f"    filter over all, after that {server.cost('api/runs', q='digits')}")
+        print(f"    a page after that           {server.cost('', 'api/runs')}")
         print(
             f"    memory                      {server.megabytes:6.0f} MB, {server.megabytes - bare:.0f} more than bare"
         )
         before, size = server.megabytes, longest(folder, epochs)
         print(f"a run of {epochs} epochs, a journal of {size:.0f} MB")
-        print(f"    opened                      {1000 * server.timed('api/run', id='longest'):6.0f} ms")
+        print(f"    opened                      {server.cost('api/run', id='longest')}")
         curve = {"id": "longest", "line": "loss"}
-        print(f"    its curve                   {1000 * server.timed('api/lines', **curve):6.0f} ms")
+        print(f"    its curve                   {server.cost('api/lines', **curve)}")
         middle = {"from": epochs // 3 - epochs // 200, "to": epochs // 3 + epochs // 200}
         closer = json.loads(server.get("api/lines", **curve, **middle))["lines"][0]["points"]
         inside = [y for x, y in closer if middle["from"] <= x <= middle["to"]]

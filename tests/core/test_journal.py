@@ -8,7 +8,9 @@ import pytest
 import kilter as kl
 from kilter import losses, nn, optim
 from kilter.core.errors import DoubtWarning, FileError
-from kilter.core.journal import ENDING, Journal
+from kilter.core.journal import ENDING, Journal, plain
+from kilter.train.notes import CURVES, NUMBERS, note_epochs, noting
+from kilter.train.task import Task
 
 RECIPE = kl.Recipe(
     nn.Chain(nn.Dense(4), nn.ReLU(), nn.Dense(3)), losses.SoftmaxCrossEntropy(), optimizer=optim.Adam(0.01)
@@ -95,7 +97,53 @@ def test_searches_and_watched_trainings_are_noted(tmp_path, iris):
             log=tmp_path / "w",
             progress=False,
         )
+    noted = [line for line in lines(tmp_path / "s") if "lines" in line]
+    assert {member for line in noted for member in line["members"]} == {0, 1, 2}
     told = [line["found"] for line in lines(tmp_path / "w") if "found" in line]
     assert told[0].startswith("after epoch 1: optimizer.lr: the learning rate is negative")
     noted = [line["first"] for line in lines(tmp_path / "w") if "lines" in line]
     assert noted == [0, 1, 2]
+
+
+def test_a_member_that_has_ended_is_noted_no_more(tmp_path):
+    class Kept:
+        done, best = 0, None
+
+        def add(self, **line):
+            self.line = plain(line)
+
+    task, lasted = Task([(RECIPE, 0), (RECIPE, 1)], None, journal=Kept()), np.array([[0.1, 0.1], [0.1, np.nan]])
+    note_epochs(task, 4, {"lr": lasted, "loss": np.array([[2.0, 1.0], [np.inf, np.nan]])})
+    assert task.journal.line["lines"]["loss"] == [[2.0, 1.0], [None]]
+    note_epochs(task, 6, {"lr": np.where(lasted.T > 0, lasted.T, np.nan)[:, 1:], "loss": np.ones((2, 1))})
+    assert task.journal.line["members"] == [0]
+
+
+def test_a_note_is_bounded_for_fleets_and_epochs_of_any_number(tmp_path):
+    class Kept:
+        done, best = 0, None
+
+        def add(self, **line):
+            self.line = plain(line)
+
+    count, epochs = 5000, 700
+    loss = np.random.default_rng(0).random((count, epochs))
+    loss[0, 77] = 9.0
+    task = noting(Task([(RECIPE, seed) for seed in range(count)], None), Kept(), range(count))
+    note_epochs(task, 100, {"lr": np.ones((count, epochs)), "loss": loss})
+    line = task.journal.line
+    assert len(line["members"]) <= CURVES
+    assert sum(len(each) for columns in line["lines"].values() for each in columns) <= NUMBERS
+    assert line["lines"]["loss"][0][line["epochs"]["loss"][0].index(177)] == 9.0
+    assert line["reached"] == 800
+
+
+def test_a_journal_that_another_has_begun_anew_is_left_to_it(tmp_path):
+    first = Journal(tmp_path / "a", "training", "first")
+    Journal(tmp_path / "a", "training", "second")
+    with pytest.warns(DoubtWarning, match="another process has begun it anew"):
+        first.add(told="late")
+    assert [line["title"] for line in lines(tmp_path / "a")] == ["second"]
+    (tmp_path / f"a{ENDING}").unlink()
+    first.add(told="later")
+    assert not (tmp_path / f"a{ENDING}").exists()

@@ -32,7 +32,7 @@ class Journal:
     def __init__(self, path: str | Path, kind: str, title: str, **facts: Any) -> None:
         self.file: Path | None = Path(f"{path}{ENDING}")
         self.best: float | None = None
-        self._better, self._scored = max if facts.get("higher_is_better", True) else min, 0
+        self.done, self._better = 0, max if facts.get("higher_is_better", True) else min
         head = {"kilter": VERSION, "kind": kind, "title": title, "started": time.time()}
         head |= {"pid": os.getpid(), "born": birth(os.getpid()), "host": socket.gethostname(), "where": here()}
         files.write(self.file, _line(head | facts))
@@ -53,10 +53,10 @@ class Journal:
 
     def score(self, score: float, **line: Any) -> None:
         """Append one line with a score, the best one so far, and how many there have been."""
-        self._scored += 1
+        self.done += 1
         if math.isfinite(score):
             self.best = score if self.best is None else self._better(self.best, score)
-        self.add(**line, score=score, best=self.best, done=self._scored)
+        self.add(**line, score=score, best=self.best, done=self.done)
 
     @classmethod
     @contextmanager

@@ -56,6 +56,8 @@ def note_epochs(task: Task, first: int, history: Mapping[str, Any]) -> None:
     lasted = np.isfinite(history["lr"]).sum(1)
     chosen = [index for index in np.flatnonzero(lasted).tolist() if task.place(index) % task.stride == 0]
     told = {"first": first, "reached": first + int(lasted.max()), "members": [task.place(index) for index in chosen]}
+    if task.journal.done:  # said again, as a reader begins at the end
+        told |= {"best": task.journal.best, "done": task.journal.done}
     columns = {name: [column[index, : lasted[index]] for index in chosen] for name, column in history.items()}
     most = max(2, NUMBERS // max(1, len(chosen) * len(columns)))
     if lasted.max() > most:  # the lowest and the highest of each stretch, and which epochs these were
