@@ -16,6 +16,8 @@ from kilter.report.board.summary import Summary
 _HELD, _AHEAD = 1 << 28, 200
 # A look at all of the folder takes at most so small a share of the time, but for one so short that nobody notices.
 _SHARE, _SHORT = 1 / 30, 0.05
+# For a run that is asked for and not known, one begins when so many times its length have gone by since the last.
+_PATIENT = 2.0
 
 
 @dataclass(slots=True)
@@ -107,9 +109,10 @@ class Index:
 
     def knows(self, id: str) -> bool:
         """Whether there is such a run; one that is not known yet is looked for."""
-        if id not in self._entries:
-            self.look(now=True)
-        return id in self._entries
+        with self._lock:
+            if id not in self._entries and time.monotonic() - self._scanned > _PATIENT * self._took:
+                self._scan()
+            return id in self._entries
 
     def report(self, id: str) -> Path | None:
         """The page of a run, where it has one within the folder."""
