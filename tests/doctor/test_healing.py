@@ -1,5 +1,6 @@
 """Training with a doctor beside it."""
 
+import json
 import warnings
 
 import jax
@@ -49,8 +50,19 @@ def test_what_goes_wrong_is_said_while_it_happens(data):
 
 
 @pytest.mark.slow
-def test_a_lost_run_is_cured_and_begun_again(data):
-    run, told = said(recipe=recipe(optimizer=optim.SGD(-0.5)), data=data, heal=True)
+def test_a_lost_run_is_cured_and_begun_again(data, tmp_path):
+    run, told = said(recipe=recipe(optimizer=optim.SGD(-0.5)), data=data, heal=True, log=tmp_path / "run")
     assert told[-1].startswith("the run was lost and is begun again: Make the learning rate positive")
     assert run.score > 0.8
     assert run.recipe.optimizer == optim.SGD(0.5)
+    lost, cured = (
+        [json.loads(line) for line in (tmp_path / f"{name}.log.jsonl").read_text().splitlines()]
+        for name in ("run", "run-cure")
+    )
+    assert told[-1] in [line.get("told") for line in lost]
+    (joined,) = [line["joined"][0] for line in lost if "joined" in line]
+    assert joined["settings"] == {"optimizer.lr": "0.5"}
+    ends = [(line["member"], line["outcome"]) for line in lost if "outcome" in line]
+    assert ends == [(0, "lost"), (1, "finished")]
+    assert "proved" in [line.get("verdict") for line in cured]
+    assert "ended" in lost[-1]

@@ -277,8 +277,13 @@ class _Course:
         journal, ledger = self.ledger.journal, self.ledger
         if journal is None:
             return
+        verdicts: dict[int, str] = {}  # the first of changes that come to the same recipe was made on purpose
         for change, row in zip(self.treatment.changes, self._rows(), strict=True):
-            journal.add(result=ledger.number(change.recipe), verdict=row["verdict"])
+            verdicts.setdefault(ledger.number(change.recipe), row["verdict"])
+        if self.change is not None:
+            verdicts[ledger.number(self.change.recipe)] = "proved"
+        for number, verdict in verdicts.items():
+            journal.add(result=number, verdict=verdict)
 
     def _rows(self) -> list[dict[str, Any]]:
         return [self._row(change) for change in self.treatment.changes]

@@ -28,6 +28,7 @@ def charts(log: Log) -> list[Part]:
     ]
     reach = [end for each in stretches for end in (each["coords"][0][0], each["coords"][1][0])]
     option["xAxis"] |= {"min": min([0.0, *gains, *reach]), "max": max([0.0, *gains, *reach])}
+    option["xAxis"]["axisLabel"] = {"hideOverlap": True, "showMinLabel": False, "showMaxLabel": False}
     style = {"width": 2, "opacity": 1}
     option["series"].append(
         {

@@ -18,6 +18,7 @@
     for (const each of cells) {
       const cell = each instanceof Node ? made(kind) : Object.assign(made(kind, each), { title: each });
       if (each instanceof Node) cell.append(each);
+      if (String(each).length > 32 && !(each instanceof Node)) cell.className = "long";
       if (kind === "th") cell.scope = "col";
       line.append(cell);
     }
