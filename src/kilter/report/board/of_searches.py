@@ -112,7 +112,7 @@ def _parallel(log: Log, scored: list[Result]) -> Part:
     metric = {"name": str(log.head.get("metric", "score")), "type": "value", "scale": True}
     rows = [[*(_cell(axis, each) for axis in axes), number(each["score"])] for each in best]
     told = f"A line a trial ({len(rows)} of {len(log.results)}), colored by its score; drag along an axis to keep some."
-    return Part(parallel([*map(_column, axes), metric], rows, len(axes)), told, 400)
+    return Part(parallel([*map(_column, axes), metric], rows, log.sign > 0), told, 400)
 
 
 def _column(axis: dict[str, Any]) -> dict[str, Any]:
