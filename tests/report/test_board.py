@@ -324,7 +324,7 @@ def test_a_cure_shows_gains_with_their_intervals(folder, client):
     made.add(result=1, verdict="proved")
     told = client.get("/api/run", params={"id": "c"}).json()
     (chart,) = told["charts"]
-    assert chart["option"]["series"][0]["data"] == [0.7]
+    assert chart["option"]["series"][0]["data"] == [{"value": 0.7}]
     assert chart["option"]["series"][1]["data"] == [{"coords": [[0.6, 0], [0.8, 0]]}]
     assert told["table"]["rows"][0][:7] == ["clip", "remedy", "0.9", "+0.7", "+0.6 to +0.8", "2", "proved"]
     assert (told["score"], told["done"]) == (0.9, 2)

@@ -20,7 +20,12 @@ def charts(log: Log) -> list[Part]:
     if not best:
         return []
     gains, ends = [each["effect"] for each in best], [(each.get("low"), each.get("high")) for each in best]
-    option = bars([_name(each) for each in best], gains, f"gain in {log.head.get('metric', 'score')}")
+    option = bars(
+        [_name(each) for each in best],
+        gains,
+        f"gain in {log.head.get('metric', 'score')}",
+        gray=[each.get("kind") in ("random", "reference") for each in best],
+    )
     stretches = [
         {"coords": [[number(low), place], [number(high), place]]}
         for place, (low, high) in enumerate(ends)
