@@ -7,6 +7,7 @@ from typing import Any
 from kilter.core.journal import Journal
 from kilter.data.dataset import Dataset
 from kilter.train.foresight import Foresight
+from kilter.train.keeper import Keeper
 from kilter.train.outcome import Outcome
 from kilter.train.paused import Paused
 from kilter.train.recipe import Recipe
@@ -29,6 +30,7 @@ class Task:
         watch: what is measured while they train; None: nothing.
         journal: that epochs are noted in; None: in none.
         places: of the members in the journal; empty: 0, 1, 2, ...
+        keeper: that checkpoints are left with; None: with none.
     """
 
     members: Sequence[tuple[Recipe, int]]
@@ -41,6 +43,7 @@ class Task:
     watch: Watch | None = None
     journal: Journal | None = None
     places: Sequence[int] = ()
+    keeper: Keeper | None = None
 
     def take(self, indices: Sequence[int]) -> "Task":
         """The same for some of the members."""
@@ -51,8 +54,12 @@ class Task:
     def note(self, first: int, history: Mapping[str, Any]) -> None:
         """Note epochs from ``first`` on in the journal: a column of each line, ``(members, epochs)``."""
         if self.journal is not None:
-            places = [int(place) for place in self.places] or list(range(len(self.members)))
-            self.journal.add(first=first, members=places, lines=history)
+            self.journal.add(first=first, members=self.seats, lines=history)
+
+    @property
+    def seats(self) -> list[int]:
+        """Places of the members."""
+        return [int(place) for place in self.places] or list(range(len(self.members)))
 
     @property
     def first(self) -> int:
