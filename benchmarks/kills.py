@@ -166,15 +166,30 @@ def begun(case: str, epochs: int, folder: Path) -> subprocess.Popen[str]:
     return process
 
 
-def ended(process: subprocess.Popen[str], seconds: float) -> bool:
+def ended(process: subprocess.Popen[str], seconds: float = _PATIENCE) -> bool:
     """Whether a process ends within so many seconds, well."""
     try:
-        code = process.wait(seconds)
+        process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
         return False
-    if code:
-        raise RuntimeError(f"the training has failed with {code}")
+    if process.returncode:
+        raise RuntimeError(f"the training has failed with {process.returncode}")
     return True
+
+
+def newest(folder: Path) -> int:
+    """Number of the newest checkpoint; 0 where there is none."""
+    numbers = [int(path.name) for path in (folder / "kept" / "checkpoints").glob("*") if path.name.isdigit()]
+    return max(numbers, default=0)
+
+
+def reaches(process: subprocess.Popen[str], folder: Path, number: int) -> bool:
+    """Wait until there is a checkpoint of this number; whether there is one before the process ends."""
+    while process.poll() is None:
+        if newest(folder) >= number:
+            return True
+        time.sleep(0.005)
+    return False
 
 
 def is_writing(process: subprocess.Popen[str], folder: Path) -> bool:
@@ -192,47 +207,40 @@ def kill(process: subprocess.Popen[str]) -> None:
     process.communicate()
 
 
-def killed(case: str, epochs: int, folder: Path, draw: random.Random, most: int, span: float) -> Kills:
-    """Kill a training up to so many times within ``span`` seconds of its beginning, and let it come to its end."""
+def killed(case: str, epochs: int, folder: Path, draw: random.Random, most: int) -> Kills:
+    """Kill a training up to so many times, and let it come to its end.
+
+    Each time it may get on by some checkpoints, up to half of what is left, and by some tenths of a second more; the first
+    of these falls into loading and compiling.
+    """
     told = Kills(case)
     while len(told.kills) < most:
-        process, began = begun(case, epochs, folder), time.monotonic()
-        if ended(process, draw.uniform(0, span)):
-            return told
-        writing = draw.random() < 0.5 and is_writing(process, folder)
-        if process.poll() is None:
+        process, began, before = begun(case, epochs, folder), time.monotonic(), newest(folder)
+        if reaches(process, folder, before + draw.randint(0, max(1, (epochs - before) // 2))):
+            time.sleep(draw.uniform(0, 0.3))
+            writing = draw.random() < 0.5 and is_writing(process, folder)
             told.kills.append(time.monotonic() - began)
             told.writing += writing
         kill(process)
         if (folder / OUTCOME).exists():
             return told
-    if not ended(begun(case, epochs, folder), _PATIENCE):
+    if not ended(begun(case, epochs, folder)):
         raise RuntimeError("the training does not end")
     return told
 
 
 def compared(case: str, epochs: int, kills: int, seed: int, most: int = 6) -> list[Kills]:
     """Trainings of a case that are killed, until there were so many kills; each compared with the one that was not."""
-    draw = random.Random(f"{case} {seed}")
+    draw, done = random.Random(f"{case} {seed}"), list[Kills]()
     with tempfile.TemporaryDirectory() as place:
-        span = 0.0
-        for name in ("first", "whole"):  # the first one compiles
-            process, began = begun(case, epochs, Path(place) / name), time.monotonic()
-            if not ended(process, _PATIENCE):
-                raise RuntimeError("the training does not end")
-            span = time.monotonic() - began
-        return _rounds(case, epochs, kills, most, Path(place), draw, span)
-
-
-def _rounds(
-    case: str, epochs: int, kills: int, most: int, place: Path, draw: random.Random, span: float
-) -> list[Kills]:
-    expected, done = outcome(place / "whole"), list[Kills]()
-    while (left := kills - sum(len(each.kills) for each in done)) > 0:
-        folder = place / str(len(done))
-        told = killed(case, epochs, folder, draw, min(left, most), span)
-        told.differing = differing(expected, outcome(folder))
-        done.append(told)
+        whole = Path(place) / "whole"
+        if not ended(begun(case, epochs, whole)):
+            raise RuntimeError("the training does not end")
+        while (left := kills - sum(len(each.kills) for each in done)) > 0:
+            folder = Path(place) / str(len(done))
+            told = killed(case, epochs, folder, draw, min(left, most))
+            told.differing = differing(outcome(whole), outcome(folder))
+            done.append(told)
     return done
 
 

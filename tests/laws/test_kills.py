@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 EPOCHS = 12
 
 
-@pytest.mark.parametrize(("case", "times"), [("watched", 2), ("fleet", 2)])
+@pytest.mark.parametrize(("case", "times"), [("watched", 2), ("fleet", 1)])
 def test_kills_leave_no_trace(case, times):
     told = kills.compared(case, EPOCHS, times, seed=1)
     assert sum(len(each.kills) for each in told) == times
@@ -31,7 +31,7 @@ def test_a_kill_while_a_checkpoint_is_written_leaves_no_trace(tmp_path):
     kills.kill(process)
     assert list(checkpoints.glob("*.orbax-checkpoint-tmp*"))
     for name in ("killed", "whole"):
-        assert kills.ended(kills.begun("alone", EPOCHS, tmp_path / name), 300.0)
+        assert kills.ended(kills.begun("alone", EPOCHS, tmp_path / name))
     assert not list(checkpoints.glob("*.orbax-checkpoint-tmp*"))
     assert kills.differing(*(kills.outcome(tmp_path / name) for name in ("whole", "killed"))) == []
 

@@ -5,7 +5,7 @@ import json
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 VERSION = 1
 _TRAINING, _ENDED, _RUNS, _CHECKPOINTS = "training.json", "ended.json", "runs", "checkpoints"
+_LOCK = f".{_TRAINING}.lock"
 _WORDS = {
     "recipes": "another recipe",
     "seeds": "another seed",
@@ -64,7 +65,7 @@ class Keeper:
         self._checkpoints: Checkpoints | None = None
         facts = self._begun(identity(task, heal))
         self.free: int | None = facts.get("free")
-        ended = _facts(folder, _ENDED, members=list) if (folder / _ENDED).exists() else {"members": []}
+        ended: dict[str, Any] = _facts(folder, _ENDED, members=list) if (folder / _ENDED).exists() else {"members": []}
         self.runs: dict[int, Run] = {place: store.load(self._place(place)) for place in ended["members"]}
         self._positions: list[int | None] = [ended.get("journal")]
         if not self.ended(range(len(task.members))):
@@ -88,7 +89,9 @@ class Keeper:
         if isinstance(keep, bool) or not isinstance(keep, int) or keep < 1:
             raise InputError(f"keep={keep!r}: keep must be a whole number, at least 1")
         files.check_folder(Path(folder), _is_training)
-        with alone(Path(folder), f".{_TRAINING}.lock", "checkpoint", "training"):
+        # Processes of one JAX cluster train together; the first one writes.
+        own = nullcontext() if jax.process_index() else alone(Path(folder), _LOCK, "checkpoint", "training")
+        with own:
             keeper = cls(Path(folder), task, heal, every, keep)
             try:
                 keeper._look_back()
