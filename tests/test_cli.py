@@ -213,3 +213,17 @@ def test_a_folder_that_cannot_be_written_is_refused_before_the_training(kilter, 
         assert code == 2
         assert folder in err
     assert (tmp_path / "mine" / "letter.txt").read_text() == "dear"
+
+
+def test_fit_goes_on_from_a_checkpoint(kilter, table, tmp_path):
+    given = ("fit", table, "--target", "wage", "--epochs", "6", "--checkpoint", "kept", "--every", "2 epochs")
+    assert kilter(*given, "--out", "run")[0] == 0
+    assert list((tmp_path / "kept" / "checkpoints").iterdir())
+    assert kilter(*given, "--out", "again")[0] == 0  # at once
+    assert (tmp_path / "run" / "history.csv").read_text() == (tmp_path / "again" / "history.csv").read_text()
+    code, _, err = kilter(*given, "--seed", "1")
+    assert (code, len(err.splitlines())) == (2, 1)
+    assert "holds a training of other data" in err or "holds a training of another seed" in err
+    code, _, err = kilter("fit", table, "--target", "wage", "--checkpoint", "kept", "--every", "soon")
+    assert (code, len(err.splitlines())) == (2, 1)
+    assert err.startswith("kilter: every='soon': every must be a number of seconds above 0")

@@ -11,7 +11,7 @@ import kilter as kl
 from kilter import losses, nn, optim
 from kilter.core.errors import InputError
 from kilter.train import fleet as engine
-from kilter.train import layout
+from kilter.train import layout, regrouping
 from kilter.train.program import held
 
 plan = import_module("kilter.train.plan")  # the package has a function of that name
@@ -127,14 +127,14 @@ def test_in_another_place_and_company(solos):
 
 def test_those_that_are_left_move_to_smaller_stacks(solos, monkeypatch):
     sizes = []
-    gather = engine.Fleet._gather
+    gather = regrouping.gather
 
-    def noted(self, running, smaller):
+    def noted(fleet, running, smaller):
         sizes.append((len(running), smaller.size))
-        return gather(self, running, smaller)
+        return gather(fleet, running, smaller)
 
-    monkeypatch.setattr(engine.Fleet, "_gather", noted)
-    monkeypatch.setattr(engine, "_PAYS", 0.0)  # always compile
+    monkeypatch.setattr(regrouping, "gather", noted)
+    monkeypatch.setattr(regrouping, "_PAYS", 0.0)  # always compile
     monkeypatch.setattr(engine, "_LOOK", 1e-9)  # look after every epoch
     assert_all_same(fleet(RECIPES), solos)
     assert len(sizes) > 1
@@ -152,7 +152,7 @@ def test_members_that_ended_leave_room_in_the_stacks_of_others(solos, monkeypatc
     monkeypatch.setattr(engine.Fleet, "_chunk", noted)
     monkeypatch.setattr(plan, "width_for", lambda cost: 1)
     monkeypatch.setattr(engine, "_LOOK", 1e-9)
-    monkeypatch.setattr(engine, "_PAYS", np.inf)  # never compile
+    monkeypatch.setattr(regrouping, "_PAYS", np.inf)  # never compile
     assert_all_same(fleet(RECIPES), solos)
     assert stacks[-1] < max(stacks)
 

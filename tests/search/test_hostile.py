@@ -12,7 +12,7 @@ import pytest
 import kilter as kl
 from kilter import losses, nn, optim, strategies
 from kilter.core.errors import DoubtWarning, FileError
-from kilter.search.lock import alone
+from kilter.core.lock import alone
 
 SPACE = kl.Recipe(
     nn.Chain(nn.Dense(8), nn.ReLU(), nn.Dense(3)),
@@ -41,8 +41,8 @@ def test_folders_that_cannot_be_written_get_one_sentence(iris, tmp_path):
 HOLDER = """
 import sys
 from pathlib import Path
-from kilter.search.lock import alone
-with alone(Path(sys.argv[1]), ".study.json.lock"):
+from kilter.core.lock import alone
+with alone(Path(sys.argv[1]), ".study.json.lock", "storage", "search"):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -61,7 +61,8 @@ def test_one_search_at_a_time_works_in_a_folder(iris, tmp_path):
         other.kill()  # as kill -9 does; the folder is free again
         other.communicate()
     assert len(search(iris, storage=folder).trials) == 2
-    with pytest.raises(FileError, match="another search is at work"), alone(folder, ".study.json.lock"):
+    held = alone(folder, ".study.json.lock", "storage", "search")
+    with held, pytest.raises(FileError, match="another search is at work"):
         search(iris, storage=folder)
     assert len(search(iris, storage=folder, trials=3).trials) == 3
 

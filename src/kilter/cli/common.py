@@ -2,6 +2,7 @@
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import typer
 from rich.console import Console
@@ -41,14 +42,17 @@ def data_of(table: Path, target: str, validation: float, test: float, seed: int)
         return kl.data.from_table(table, target=target, validation=validation, test=test, seed=seed)
 
 
-def train(recipe: kl.Recipe, data: Dataset, seed: int, folder: Path, *, looked_at: bool = False) -> None:
-    """Train, save, print the scores and where the page is; ``looked_at`` also examines it and shows its signals."""
+def train(recipe: kl.Recipe, data: Dataset, seed: int, folder: Path, *, looked_at: bool = False, **kept: Any) -> None:
+    """Train, save, print the scores and where the page is; ``looked_at`` also examines it and shows its signals.
+
+    What else is given (``checkpoint``, ``every``) goes to `kilter.train`.
+    """
     store.check_free(folder)
     out.print(data)
     for note in data.notes:
         out.print(f"[dim]{note}[/dim]", markup=True)
     watch = kl.Watch(every=max(recipe.epochs // 20, 1)) if looked_at else None
-    run = kl.train(recipe, data, seed=seed, watch=watch, log=folder)
+    run = kl.train(recipe, data, seed=seed, watch=watch, log=folder, **kept)
     out.print(_scores(run, data))
     out.print(learned.lead(run, data), markup=False)
     run.save(folder)

@@ -27,6 +27,10 @@ def fit(
     validation: Annotated[float, typer.Option(help="Share of the rows that decides when to stop.")] = 0.2,
     seed: Annotated[int, typer.Option(help="Seed of split, weights and order.")] = 0,
     recipe: Annotated[Path | None, typer.Option(help="JSON file of a recipe to use instead of the default.")] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="Folder to keep the training in, so that the same command goes on there.")
+    ] = None,
+    every: Annotated[str, typer.Option(help="How often: seconds, 30s, 5min, 1h, '10 epochs'.")] = "5min",
 ) -> None:
     """Train a network on a table and keep the run."""
     given = None if recipe is None else recipe_of(recipe)
@@ -35,7 +39,7 @@ def fit(
     if given is not None and epochs is not None:
         chosen = chosen.replace(epochs=epochs)
     folder = folder_of(table, out_dir)
-    train(chosen, data, seed, folder)
+    train(chosen, data, seed, folder, checkpoint=checkpoint, every=every)
     out.print(f"Predict with: [bold]kilter predict {folder} NEW_TABLE --out predictions.csv[/bold]")
 
 

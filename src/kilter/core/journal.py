@@ -27,16 +27,33 @@ class Journal:
     A line is written in one piece, so that a reader sees whole lines, but for the last one of a process that was killed.
     Where the disk is full, or the file is gone or another's, a warning says so once, nothing more is written, and the work
     goes on.
+
+    Args:
+        path: to which the ending is added.
+        kind: of the work.
+        title: of the data.
+        since: `position` from which on a journal of the same work goes on that an earlier process began; None: it begins.
+        facts: of the work, for the first line.
     """
 
-    def __init__(self, path: str | Path, kind: str, title: str, **facts: Any) -> None:
+    def __init__(self, path: str | Path, kind: str, title: str, *, since: int | None = None, **facts: Any) -> None:
         self.file: Path | None = Path(f"{path}{ENDING}")
-        self.best: float | None = None
-        self.done, self._better = 0, max if facts.get("higher_is_better", True) else min
+        self._better = max if facts.get("higher_is_better", True) else min
         head = {"kilter": VERSION, "kind": kind, "title": title, "started": time.time()}
         head |= {"pid": os.getpid(), "born": birth(os.getpid()), "host": socket.gethostname(), "where": here()}
-        files.write(self.file, _line(head | facts))
+        started, lines = (None, b"") if since is None else _begun(self.file, kind, since)
+        files.write(self.file, _line(head | facts | ({} if started is None else {"started": started})) + lines)
+        self.best, self.done = _scored(lines)
         self._own = self.file.stat().st_ino
+
+    @property
+    def position(self) -> int | None:
+        """Bytes behind the first line, where another process can go on; None where nothing can be told."""
+        try:
+            with Path(self.file or "").open("rb") as stream:
+                return -len(stream.readline()) + stream.seek(0, os.SEEK_END)
+        except OSError:
+            return None
 
     def add(self, **line: Any) -> None:
         """Append one line."""
@@ -60,18 +77,39 @@ class Journal:
 
     @classmethod
     @contextmanager
-    def kept(cls, path: str | Path | None, kind: str, title: str, **facts: Any) -> "Iterator[Self | None]":
+    def kept(
+        cls, path: str | Path | None, kind: str, title: str, *, since: int | None = None, **facts: Any
+    ) -> "Iterator[Self | None]":
         """A journal for the time of a block, or None where there is no path; it says how the block ended."""
         if path is None:
             yield None
             return
-        journal = cls(path, kind, title, **facts)
+        journal = cls(path, kind, title, since=since, **facts)
         try:
             yield journal
         except BaseException as error:
             journal.add(ended=time.time(), error=str(error) or type(error).__name__)
             raise
         journal.add(ended=time.time())
+
+
+def _begun(file: Path, kind: str, since: int) -> tuple[float | None, bytes]:
+    """When a journal of such a work was begun, and its lines up to a position; none where it is another or shorter."""
+    try:
+        first, _, lines = file.read_bytes().partition(b"\n")
+        head = json.loads(first)
+        return (float(head["started"]), lines[:since]) if head["kind"] == kind and len(lines) >= since else (None, b"")
+    except (OSError, ValueError, KeyError, TypeError):
+        return None, b""
+
+
+def _scored(lines: bytes) -> tuple[float | None, int]:
+    """The best score and the number of scores that the last line with them tells."""
+    for line in reversed(lines.splitlines()):
+        if b'"done":' in line:
+            told = json.loads(line)
+            return told.get("best"), told["done"]
+    return None, 0
 
 
 def _line(value: Mapping[str, Any]) -> bytes:

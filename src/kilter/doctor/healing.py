@@ -1,5 +1,6 @@
 """Training with a doctor beside it: what goes wrong is said while it happens, and a lost run is cured and begun again."""
 
+import json
 import warnings
 from collections import Counter
 from collections.abc import Iterator
@@ -7,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from kilter.core import files
 from kilter.core.checks import check_seed
 from kilter.core.errors import DoubtWarning
 from kilter.data.dataset import Dataset
@@ -20,7 +22,9 @@ from kilter.doctor.facts import Facts
 from kilter.doctor.probe import Patient
 from kilter.train import launch
 from kilter.train.check import check
+from kilter.train.fleet import Fleet
 from kilter.train.interrupt import interruptible
+from kilter.train.keeper import Keeper
 from kilter.train.launch import train_fleet
 from kilter.train.notes import joined, note_ends, noted
 from kilter.train.outcome import Outcome
@@ -44,6 +48,9 @@ def train(
     start: Run | None = None,
     watch: Watch | str | None = None,
     heal: bool = False,
+    checkpoint: str | Path | None = None,
+    every: str | float = "5min",
+    keep: int = 3,
     log: str | Path | None = None,
     progress: bool | None = None,
 ) -> Run:
@@ -62,12 +69,17 @@ def train(
         heal: whether a run that is lost (it diverges, or has learned nothing after three tenths of its epochs and
             100 updates) is stopped, cured (`kl.cure`) and begun again with the proved recipe, which a warning says; the
             run's recipe is then that.
+        checkpoint: folder in which the training is kept on its way: when the process has ended, however that came about,
+            the same call goes on from the last checkpoint and gives the same run, bit for bit; when all is done, at once.
+        every: how often a checkpoint is due: seconds, or words such as ``"30s"``, ``"5min"``, ``"1h"``, ``"10 epochs"``.
+        keep: how many of the last checkpoints stay, besides the one of the best score.
         log: path to which ``.log.jsonl`` is added for a file that epochs and findings are noted in as they
             come, and how a lost run is begun again; `kilter board` shows it.
         progress: show a progress line; left open, if standard error is a terminal.
 
     Raises:
-        InputError: the recipe does not fit the data; raised before anything compiles.
+        InputError: the recipe does not fit the data; the folder is of another training. Raised before anything compiles.
+        FileError: the folder cannot be written or read, or another process trains in it.
 
     >>> import kilter as kl
     >>> from kilter import nn, optim, losses
@@ -78,34 +90,50 @@ def train(
     True
     """
     watch = watch_of(watch)
+    kept: dict[str, Any] = {"every": every, "keep": keep}
     if watch is None and not heal:
-        return train_fleet([recipe], data, seeds=[seed], start=start, log=log, progress=progress)[0]
+        runs = train_fleet(
+            [recipe], data, seeds=[seed], start=start, checkpoint=checkpoint, log=log, progress=progress, **kept
+        )
+        return runs[0]
     seed = check_seed(seed)
     check(recipe, data)
     if watch is not None:
         check_watch(watch, [recipe], data)
-    with noted(Task([(recipe, seed)], data, start, watch=watch), log) as task:
-        run, hopeless = _attended(task, heal, progress)
-        note_ends(task, [0], [run], outcome="lost" if hopeless else None)
-        return run if hopeless is None else _begun_again(task, run, hopeless, log, progress)
+    task = Task([(recipe, seed)], data, start, watch=watch)
+    with Keeper.held(checkpoint, task, heal=heal, **kept) as keeper:
+        if keeper is not None and keeper.runs:
+            return keeper.runs[0]
+        with noted(replace(task, keeper=keeper), log) as task:
+            run, hopeless = _attended(task, heal, progress)
+            note_ends(task, [0], [run], outcome="lost" if hopeless else None)
+            if hopeless is not None:
+                run = _begun_again(task, run, hopeless, log, progress, kept)
+            if keeper is not None:
+                keeper.end([0], [run], task.journal)
+    return run
 
 
 def _attended(task: Task, heal: bool, progress: bool | None) -> tuple[Run, Checkup | None]:
     """One training that is looked at on its way, and what is wrong with it where it is to be healed and lost."""
     ((recipe, seed),) = task.members
-    chart, said, run = _before(recipe, task.data, seed), set[Any](), None
-    for run in _parts(task, progress):
+    chart, keeper, run = _before(recipe, task.data, seed), task.keeper, None
+    said = set() if keeper is None else set(map(tuple, keeper.more.get("said", ())))
+    for run, fleet in _parts(task, progress):
         course = course_of([run], task.data, run.outcome is not Outcome.PAUSED)
         chart = replace(chart, course=course)
         bad = lost(chart, recipe.epochs)
         checkup = diagnosed(chart, task.data.title, 0.0, bad=bad)
-        for finding in checkup.findings:
-            if (finding.rule, finding.place) not in said:
-                told = f"after epoch {course.epochs}: {finding.told}"
-                warnings.warn(told, FindingWarning, stacklevel=3)
-                if task.journal is not None:
-                    task.journal.add(found=told)
-                said.add((finding.rule, finding.place))
+        fresh = [finding for finding in checkup.findings if (finding.rule, finding.place) not in said]
+        for finding in fresh:
+            told = f"after epoch {course.epochs}: {finding.told}"
+            warnings.warn(told, FindingWarning, stacklevel=3)
+            if task.journal is not None:
+                task.journal.add(found=told)
+            said.add((finding.rule, finding.place))
+        if keeper is not None and fresh and run.outcome is not Outcome.INTERRUPTED:
+            keeper.more["said"] = sorted(said)
+            fleet.keep()  # so that they are not said again
         if bad and heal and run.outcome is not Outcome.INTERRUPTED:
             return run, checkup
     assert run is not None
@@ -121,46 +149,69 @@ def _before(recipe: Recipe, data: Dataset, seed: int) -> Chart:
     return replace(chart, start=patient.start(chart.design.anatomy))
 
 
-def _parts(task: Task, progress: bool | None) -> Iterator[Run]:
-    """The run after 1, 2, 4, ... epochs, and at its end; it goes on where it paused, bit for bit."""
+def _parts(task: Task, progress: bool | None) -> Iterator[tuple[Run, Fleet]]:
+    """The run and its fleet after 1, 2, 4, ... epochs, and at its end; it goes on where it paused, bit for bit."""
     ((recipe, _),) = task.members
-    ends = [1 << power for power in range(max(recipe.epochs - 1, 0).bit_length())]
-    spent: Counter[str] = Counter()
+    ends = [*(1 << power for power in range(max(recipe.epochs - 1, 0).bit_length())), None]
+    keeper, spent = task.keeper, Counter[str]()
+    if keeper is not None and keeper.saved is not None:
+        ends = ends[ends.index(keeper.saved.meta["until"]) :]
+        spent.update(keeper.more["spent"])
     with interruptible() as stop:
-        for end in [*ends, None]:
+        for end in ends:
+            if keeper is not None:
+                keeper.more["spent"] = dict(spent)
             ((_, fleet),) = launch.fleets(replace(task, until=end))
             (run,) = fleet.run(progress, stop)
             spent.update(run.seconds)
-            yield replace(run, seconds=dict(spent))
+            yield replace(run, seconds=dict(spent)), fleet
             if run.outcome is not Outcome.PAUSED:
                 return
-            task = replace(task, start=None, paused=fleet.paused())
+            task = replace(task, paused=fleet.paused())
 
 
-def _begun_again(task: Task, run: Run, checkup: Checkup, log: str | Path | None, progress: bool | None) -> Run:
+def _begun_again(
+    task: Task, run: Run, checkup: Checkup, log: str | Path | None, progress: bool | None, kept: dict[str, Any]
+) -> Run:
     """The run of the cured recipe; the lost one where no cure was found. The cure has a journal beside that of the run."""
-    beside = None if log is None else f"{log}-cure"
     _told(task, "the run is lost, and a cure is looked for")
+    recipe, sentence = _cured(run, checkup, task, None if log is None else f"{log}-cure", progress)
+    words = "the run is lost, and was not healed" if recipe is None else "the run was lost and is begun again"
+    _told(task, f"{words}: {sentence}")
+    warnings.warn(f"{words}: {sentence}", FindingWarning, stacklevel=3)
+    return run if recipe is None else _anew(joined(task, recipe, run.seed), progress, kept)
+
+
+def _cured(run: Run, checkup: Checkup, task: Task, log: str | None, progress: bool | None) -> tuple[Recipe | None, str]:
+    """The proved recipe, if any, and what there is to say of it; a keeper keeps both."""
+    file = None if task.keeper is None else task.keeper.folder / "cure.json"
+    if file is not None and file.exists():
+        facts = json.loads(files.read(file))
+        return facts["recipe"] and Recipe.from_json(facts["recipe"]), facts["sentence"]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DoubtWarning)
-        found = cure(run.recipe, task.data, checkup=checkup, seed=run.seed, log=beside, progress=progress)
-    if not found.healed:
-        told = f"the run is lost, and was not healed: {found.sentence}"
-    else:
-        told = f"the run was lost and is begun again: {found.sentence}"
-    _told(task, told)
-    warnings.warn(told, FindingWarning, stacklevel=3)
-    return _anew(joined(task, found.recipe, run.seed), progress) if found.healed else run
+        found = cure(run.recipe, task.data, checkup=checkup, seed=run.seed, log=log, progress=progress)
+    recipe = found.recipe if found.healed else None
+    if file is not None and not found.stopped:
+        facts = {"recipe": recipe and recipe.to_json(), "sentence": found.sentence}
+        files.write(file, json.dumps(facts).encode())
+    return recipe, found.sentence
 
 
-def _anew(task: Task, progress: bool | None) -> Run:
-    """The run of a task of one member."""
+def _anew(task: Task, progress: bool | None, kept: dict[str, Any]) -> Run:
+    """The run of a task of one member, kept in a folder of its own inside that of the lost one."""
     if task.watch is not None:
         check_watch(task.watch, [task.members[0][0]], task.data)
-    ((_, fleet),) = launch.fleets(task)
-    with interruptible() as stop:
-        (run,) = fleet.run(progress, stop)
-    note_ends(task, [0], [run])
+    folder = None if task.keeper is None else task.keeper.folder / "healed"
+    with Keeper.held(folder, task, **kept) as keeper:
+        if keeper is not None and keeper.runs:
+            return keeper.runs[0]
+        ((_, fleet),) = launch.fleets(replace(task, keeper=keeper))
+        with interruptible() as stop:
+            (run,) = fleet.run(progress, stop)
+        note_ends(task, [0], [run])
+        if keeper is not None:
+            keeper.end([0], [run], task.journal)
     return run
 
 

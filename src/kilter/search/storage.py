@@ -1,6 +1,5 @@
 """A study in a folder: after each fleet its whole state is written, so that the same call goes on where it was."""
 
-import hashlib
 import json
 import shutil
 from collections.abc import Iterator
@@ -15,8 +14,9 @@ from safetensors.numpy import save as save_tensors
 
 from kilter.core import files
 from kilter.core.errors import FileError, InputError
+from kilter.core.lock import alone
 from kilter.data.dataset import Dataset, Part
-from kilter.search.lock import alone
+from kilter.data.fingerprint import fingerprint
 from kilter.search.space import Space
 from kilter.search.strategies import State, Strategy
 from kilter.search.study import Study
@@ -44,7 +44,7 @@ def identity(study: Study, max_params: int | None) -> dict[str, Any]:
     """What must be equal for a study to go on: plain data."""
     return {
         "space": json.loads(study.space.recipe.to_json()),
-        "data": fingerprint(study.data),
+        "data": fingerprint(study.data, ("train", "validation")),
         "strategy": json.loads(study.strategy.to_json()),
         "seeds": list(study.seeds),
         "seed": study.state.seed,
@@ -52,15 +52,6 @@ def identity(study: Study, max_params: int | None) -> dict[str, Any]:
         "keep": study.keep,
         "objectives": list(study.objectives),
     }
-
-
-def fingerprint(data: Dataset) -> str:
-    """A hash of all rows that training and scores depend on, and of what the target is."""
-    digest = hashlib.sha256(repr((data.target, data.categories)).encode())
-    for part in (data.train, data.validation):
-        for array in (None, None, None) if part is None else (part.x, part.y, part.weights):
-            digest.update(b"none" if array is None else f"{array.dtype}{array.shape}".encode() + array.tobytes())
-    return digest.hexdigest()
 
 
 class Storage:
@@ -87,7 +78,7 @@ class Storage:
             yield None
             return
         storage = cls(folder, identity(study, max_params))
-        with alone(storage.folder, _LOCK):
+        with alone(storage.folder, _LOCK, "storage", "search"):
             yield storage
 
     def restored(self, empty: Study) -> Study:

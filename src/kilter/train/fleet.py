@@ -11,12 +11,13 @@ import numpy as np
 from kilter.core import trees
 from kilter.core.programs import compiled
 from kilter.data.dataset import Dataset
-from kilter.train import batches, carried, pace
+from kilter.train import batches, carried, pace, snapshot
+from kilter.train.checkpoints import Saved
+from kilter.train.ending import run_of
 from kilter.train.epoch import Member, Rows
-from kilter.train.grouping import COMPILE
 from kilter.train.interrupt import Interrupt
 from kilter.train.judging import judge
-from kilter.train.layout import Layout, shrunk
+from kilter.train.layout import Layout
 from kilter.train.mold import Mold
 from kilter.train.notes import note_epochs
 from kilter.train.order import orders
@@ -27,6 +28,7 @@ from kilter.train.predict import Told
 from kilter.train.program import initialize
 from kilter.train.progress import Line
 from kilter.train.recipe import structure
+from kilter.train.regrouping import gather, regroup, stride
 from kilter.train.roster import Roster
 from kilter.train.rows import Load, spread
 from kilter.train.run import Run
@@ -40,8 +42,6 @@ from kilter.train.watching import Watcher
 _ORDERED = 1 << 20
 # Seconds between looks at the progress and at Ctrl-C, once the speed is known.
 _LOOK = 0.25
-# A smaller program for the members that are left is compiled if it saves this many times what compiling takes.
-_PAYS = 2.0
 
 
 @dataclass
@@ -57,6 +57,10 @@ class Fleet:
     judged: dict[str, Batch]
     watcher: Watcher
     mold: Mold | None = None
+    saved: Saved | None = None
+    like: Any = None
+    done: int = 0
+    began: float = 0.0
     seconds: dict[str, float] = field(default_factory=dict)
     stacks: list[Stack] = field(default_factory=list)
     ended: dict[int, Member] = field(default_factory=dict)
@@ -67,11 +71,13 @@ class Fleet:
     @classmethod
     def launch(cls, task: Task, layout: Layout, load: Load, mold: Mold | None = None) -> "Fleet":
         """Stack the numbers of the recipes and load the rows, to be trained in stacks of this layout."""
+        saved = None if task.keeper is None else task.keeper.found(task)
+        layout = snapshot.layout_of(saved, layout)
         recipe, mesh = task.members[0][0], mesh_of(layout.devices)
         if task.start is not None:
             check_start(task.start, recipe, task.data)
         scaling, on_device, judged = load(recipe, mesh)
-        return cls(task, Roster.of(task, mold), on_device, scaling, layout, load, judged, Watcher(task), mold)
+        return cls(task, Roster.of(task, mold), on_device, scaling, layout, load, judged, Watcher(task), mold, saved)
 
     def compile(self) -> "Fleet":
         """Make the programs ready; nothing is drawn or trained, so that this can be done beside another fleet."""
@@ -79,13 +85,14 @@ class Fleet:
         mesh = mesh_of(self.layout.devices)
         slots = self.roster.take(np.resize(np.arange(self.size), self.layout.size))
         drawing = initialize.lower(*self._drawing(slots, mesh))
-        self._remember_past(drawing.out_info)
+        self.like = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), drawing.out_info)
+        self._remember_past(self.like)
         members = jax.tree.map(
             lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=shares(mesh)), drawing.out_info
         )
         stack = Stack(np.arange(self.size), to_shares(slots, mesh), members, mesh, self.layout.quickly)
         with ThreadPoolExecutor() as pool:  # XLA leaves other threads alone while it works
-            jobs = [] if self.task.paused else [pool.submit(compiled, drawing)]
+            jobs = [] if self.task.paused or self.saved else [pool.submit(compiled, drawing)]
             jobs.append(pool.submit(compiled, stack.program.lower(*self._arguments(stack, 0, 0))))
             jobs.append(pool.submit(compiled, judge.lower(*stack.judging(self.judged, bool(self.data.classes)))))
             jobs += [pool.submit(compiled, lowered) for lowered in self.watcher.lowered(stack, self.rows.train)]
@@ -98,16 +105,27 @@ class Fleet:
         """Train to the end, to the epoch where the task pauses, or until someone asks to stop."""
         if "compile" not in self.seconds:
             self.compile()
-        began, layout = time.perf_counter(), self.layout
+        layout = self.layout
         self._fill()
+        self.began = time.perf_counter() - self.seconds.get("train", 0.0)
         with Line(self.most, len(self.data.train), self.size, progress) as line:
             outcome = self._epochs(line, stop)
-        self._settle()
-        self.seconds["train"] = time.perf_counter() - began
+        self.settle()
+        self.seconds = self.spent
         lasted = np.isfinite(self.history["lr"]).sum(1)
         if self.layout == layout and self.stack_epochs and self.task.watch is None:
             self._remember_pace()
-        return [self._run(index, lasted, outcome) for index in range(self.size)]
+        return [run_of(self, index, int(lasted[index]), int(lasted.sum()), outcome) for index in range(self.size)]
+
+    def keep(self) -> None:
+        """Leave a checkpoint with the task's keeper, to go on from here."""
+        if self.task.keeper is not None and self.done:
+            self.task.keeper.keep(*snapshot.taken(self), snapshot.score(self), self.task)
+
+    @property
+    def spent(self) -> dict[str, float]:
+        """Seconds that compiling and training have taken so far."""
+        return self.seconds | {"train": time.perf_counter() - self.began}
 
     def paused(self) -> list[Paused]:
         """All members as they are, to go on later; after `run`."""
@@ -132,26 +150,35 @@ class Fleet:
         return member if self.mold is None else carried.out(self.mold, member, recipe)
 
     def _remember_past(self, like: Member) -> None:
-        """What paused members bring along, of which a stack would look ``like`` this."""
-        like = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), like)
+        """What paused members bring along, each of which looks ``like`` this."""
         for index, paused in enumerate(self.task.paused):
             recipe, _ = self.task.members[index]
             self.ended[index] = (
                 paused.member(like) if self.mold is None else carried.back(self.mold, paused, like, recipe)
             )
             for name, line in paused.lines.items():
-                self._column(name)[index, : len(line)] = line
+                self.column(name)[index, : len(line)] = line
 
     def _remember_pace(self) -> None:
         alike = structure(self.task.members[0][0]) if self.mold is None else self.mold
         pace.remember(alike, len(self.data.train), self.layout, self.seconds["train"] / self.stack_epochs)
 
     def _fill(self) -> None:
-        """Draw all members, or take the paused. Those of most epochs and updates stand together, to end together."""
+        """Draw all members, or take the paused, or those of a checkpoint, which stand as they stood."""
+        if self.saved is not None:
+            snapshot.put_back(self, self.saved, self.like)
+            self.saved = None  # the arrays have been copied
+            return
+        # Those of most epochs and updates stand together, to end together.
         sizes = self.roster.epochs if self.roster.batches is None else self.roster.batches
         queue = np.lexsort((sizes, -self.roster.epochs))
         if self.task.paused:
-            return self._gather(list(queue), self.layout)
+            gather(self, list(queue), self.layout)
+        else:
+            self._draw_all(queue)
+        self._begin()
+
+    def _draw_all(self, queue: Any) -> None:
         mesh = mesh_of(self.layout.devices)
         for start in range(0, self.size, self.layout.size):
             chosen = queue[start : start + self.layout.size]
@@ -167,66 +194,57 @@ class Fleet:
 
     def _epochs(self, line: Line, stop: Interrupt) -> Outcome:
         """Run epochs, a chunk at a time, every stack in turn, until all members have ended."""
-        done, chunk, first = self.task.first, 1, self.stacks[0]
-        self._record(first, first.advance(*self._chunk(first.mesh, done, 0))[0], done)  # names the columns
-        self.watcher.look(self.stacks, self.rows.train, done, self.history["lr"], self._draw)
-        self._regroup(0.0, 0)
+        keeper, chunk = self.task.keeper, 1
         while self.stacks:
-            began = time.perf_counter()
-            count = min(chunk, self.longest, self.watcher.next(self.stacks, done, self.most) - done)
-            shared = self._chunk(self.stacks[0].mesh, done, count)
+            if keeper is not None and stop.asked:
+                self.keep()
+                return Outcome.INTERRUPTED
+            began, first = time.perf_counter(), self.done
+            count = min(chunk, self.longest, self._next() - first)
+            shared = self._chunk(self.stacks[0].mesh, first, count)
             made = 1
             for stack in self.stacks:
-                if stop.asked:
+                if keeper is None and stop.asked:
                     return Outcome.INTERRUPTED
                 history, ran = stack.advance(*shared)
-                self._record(stack, history, done)
+                self._record(stack, history, first)
                 made = max(made, ran)
-            note_epochs(self.task, done, {name: column[:, done : done + made] for name, column in self.history.items()})
-            done += made
+            self.done += made
+            note_epochs(self.task, first, {name: column[:, first : self.done] for name, column in self.history.items()})
             self.stack_epochs += made * len(self.stacks)
             seconds = (time.perf_counter() - began) / made
             chunk = max(1, int(_LOOK / seconds))
-            line.advance(done, {name: column[:, done - 1 : done].T for name, column in self.history.items()})
-            self.watcher.look(self.stacks, self.rows.train, done, self.history["lr"], self._draw)
-            self._regroup(seconds, self.most - done)
+            line.advance(self.done, {name: each[:, self.done - 1 : self.done].T for name, each in self.history.items()})
+            self.watcher.look(self.stacks, self.rows.train, self.done, self.history["lr"], self._draw)
+            regroup(self, seconds)
+            if keeper is not None and keeper.due(self.done):
+                self.keep()
         return Outcome.FINISHED
 
-    def _column(self, name: str) -> Any:
+    def _begin(self) -> None:
+        """What comes before the first epoch: the names of the history, the first look, leaving out who has no epochs."""
+        self.done, first = self.task.first, self.stacks[0]
+        self._record(first, first.advance(*self._chunk(first.mesh, self.done, 0))[0], self.done)
+        self.watcher.look(self.stacks, self.rows.train, self.done, self.history["lr"], self._draw)
+        regroup(self, 0.0)
+
+    def _next(self) -> int:
+        """The next epoch after which something else than training is to be done, at most the last one."""
+        keeper, ends = self.task.keeper, [self.watcher.next(self.stacks, self.done, self.most)]
+        if keeper is not None:
+            looks = stride(self.size, self.most)
+            ends += [keeper.next(self.done, self.most), self.done + looks - self.done % looks]
+        return min(ends)
+
+    def column(self, name: str) -> Any:
+        """A line of the history, ``(members, epochs)``; NaN for epochs that were not run."""
         return self.history.setdefault(name, np.full((self.size, self.most), np.nan, np.float32))
 
     def _record(self, stack: Stack, history: dict[str, Any], first: int) -> None:
         for name, column in history.items():
-            self._column(name)[stack.indices, first : first + column.shape[1]] = column
+            self.column(name)[stack.indices, first : first + column.shape[1]] = column
 
-    def _regroup(self, seconds: float, left: int) -> None:
-        """Where members have ended, gather the others in fewer stacks, or in smaller ones where a compile pays."""
-        running = [index for stack in self.stacks for index in stack.running]
-        layout = shrunk(self.layout, len(running))
-        gained = seconds * left * (1 - layout.size / self.layout.size)
-        compiling = max(COMPILE, self.seconds["compile"])  # this one may have been found compiled
-        if len(running) > self.layout.size / 2 or gained < _PAYS * compiling:
-            layout = self.layout
-        if layout == self.layout and -(-len(running) // layout.size) == len(self.stacks):
-            return
-        self._settle()
-        self._gather(running, layout)
-
-    def _gather(self, running: list[int], layout: Layout) -> None:
-        if layout.devices != self.layout.devices:
-            _, self.rows, self.judged = self.load(self.task.members[0][0], mesh_of(layout.devices))
-        self.layout = layout
-        for start in range(0, len(running), layout.size):
-            chosen = running[start : start + layout.size]
-            kept = [self.ended.pop(index) for index in chosen]
-
-            def members(slots: Roster, kept: list[Member] = kept) -> Member:
-                order = np.resize(np.arange(len(kept)), layout.size)
-                return jax.tree.map(lambda *leaves: np.stack(leaves)[order], *kept)
-
-            self.stacks.append(Stack.of(chosen, self.roster, members, layout))
-
-    def _settle(self) -> None:
+    def settle(self) -> None:
         """Bring the members of all stacks to the host, and what they say of the rows; a stack that is read is freed."""
         while self.stacks:
             self._read(self.stacks.pop())
@@ -281,17 +299,3 @@ class Fleet:
 
     def _arguments(self, stack: Stack, first: int, count: int) -> tuple[Any, ...]:
         return stack.arguments(*self._chunk(stack.mesh, first, count))
-
-    def _run(self, index: int, lasted: Any, ended: Outcome) -> Run:
-        member = self.member(index)
-        recipe, seed = self.task.members[index]
-        history = {name: column[index, : lasted[index]].copy() for name, column in self.history.items()}
-        paused = ended is Outcome.FINISHED and self.task.pauses(index, member.outcome)
-        outcome = Outcome.PAUSED if paused else Outcome.of(int(member.outcome), ended)
-        share = float(lasted[index] / max(1, lasted.sum()))
-        seconds = self.seconds | {"member": self.seconds["train"] * share}
-        told = {id(part): self.told[index][name] for name, part in self.data.parts.items()}
-        return Run.of(
-            recipe, seed, self.data, self.scaling, member, history, outcome, seconds, lambda part: told[id(part)],
-            self.watcher.trace(index),
-        )  # fmt: skip

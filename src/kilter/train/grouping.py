@@ -18,7 +18,7 @@ from kilter.train.recipe import Recipe, structure
 # each weight and row of the batch, which are multiplied forward and twice backward.
 # Measured on a core of two: 6 to 7 s for a mold, traced, with all three of its programs; 11 us for 20-32-32-2, 152 us for
 # 64-128-128-10 in batches of 64, 0.48 ms for 64-256-256-256-10 in batches of 32, 1.8 ms for 784-256-10 in batches of 128.
-COMPILE, _UPDATE, _BYTE, _PRODUCT = 4.0, 4e-6, 1e-10, 6e-11
+COMPILE, UPDATE, _BYTE, PRODUCT = 4.0, 4e-6, 1e-10, 6e-11
 # How much longer an update takes where a mold holds several kinds: 366 against 240 us for 64-256-256-256-10, three
 # optimizers and three activations.
 _KINDS = 1.5
@@ -118,7 +118,7 @@ class _Work:
 def _update(units: Sequence[int], batch: int) -> float:
     """Seconds of an update of a net with so many inputs and units."""
     weights = sum(before * after for before, after in pairwise(units))
-    return _UPDATE + _BYTE * (_WEIGHT * weights + _SIGNAL * batch * sum(units)) + _PRODUCT * batch * weights
+    return UPDATE + _BYTE * (_WEIGHT * weights + _SIGNAL * batch * sum(units)) + PRODUCT * batch * weights
 
 
 def _extra(works: Sequence[_Work], rows: int) -> float:

@@ -12,6 +12,7 @@ from kilter.data.dataset import Dataset
 from kilter.train.check import check_all
 from kilter.train.fleet import Fleet
 from kilter.train.interrupt import interruptible
+from kilter.train.keeper import Keeper
 from kilter.train.notes import note_ends, noted
 from kilter.train.plan import Group, plan_of
 from kilter.train.program import let_go
@@ -36,6 +37,9 @@ def train_fleet(
     start: Run | None = None,
     bootstrap: bool = False,
     watch: Watch | str | None = None,
+    checkpoint: str | Path | None = None,
+    every: str | float = "5min",
+    keep: int = 3,
     log: str | Path | None = None,
     progress: bool | None = None,
 ) -> Runs:
@@ -54,11 +58,20 @@ def train_fleet(
             alone (bagging: Breiman 1996). Preprocessing and the metrics of the training part still see all rows.
         watch: what is measured of each network on the way; members that are watched share a program where their
             structures are the same, and are not cast in molds.
+        checkpoint: folder in which the training is kept on its way: when the process has ended, however that came about,
+            the same call goes on from the last checkpoint and gives the same runs, bit for bit; of those that have ended it
+            gives what is kept. Members then are gathered by epochs rather than by seconds.
+        every: how often a checkpoint is due: seconds, or words such as ``"30s"``, ``"5min"``, ``"1h"``, ``"10 epochs"``.
+        keep: how many of the last checkpoints stay, besides the one of the best score.
         log: path to which ``.log.jsonl`` is added for a file that epochs are noted in as they end; `kilter board` shows it.
         progress: show a progress line; left open, if standard error is a terminal.
 
     Returns:
         Runs in order: all seeds of the first recipe, then of the second, and so on; their ``frame()`` is a table.
+
+    Raises:
+        InputError: a recipe does not fit the data; the folder is of another training. Raised before anything compiles.
+        FileError: the folder cannot be written or read, or another process trains in it.
     """
     if not recipes or not seeds:
         raise InputError(f"at least one recipe and one seed are needed, got {len(recipes)} and {len(seeds)}")
@@ -70,13 +83,24 @@ def train_fleet(
     if bootstrap:
         data = replace(data, title=f"{data.title}, bootstrap sample")
     task = Task([(recipe, seed) for recipe in recipes for seed in seeds], data, start, bootstrap, watch=watch)
+    with Keeper.held(checkpoint, task, every=every, keep=keep) as keeper:
+        runs = _trained(replace(task, keeper=keeper), log, progress)
+    return Runs((runs[index] for index in range(len(task.members))), seeds=len(seeds))
+
+
+def _trained(task: Task, log: str | Path | None, progress: bool | None) -> dict[int, Run]:
+    """The runs by place; those that the task's keeper has are not trained again."""
+    runs = {} if task.keeper is None else dict(task.keeper.runs)
+    if len(runs) == len(task.members):
+        return runs
     with noted(task, log) as task, interruptible() as stop:
-        runs: dict[int, Run] = {}
         for indices, fleet in fleets(task):
             found = fleet.run(progress, stop)
             note_ends(task, indices, found)
+            if task.keeper is not None:
+                task.keeper.end(indices, found, task.journal)
             runs |= dict(zip(indices, found, strict=True))
-    return Runs((runs[index] for index in range(len(task.members))), seeds=len(seeds))
+    return runs
 
 
 def fleets(task: Task) -> Iterator[tuple[Sequence[int], Fleet]]:
@@ -86,26 +110,34 @@ def fleets(task: Task) -> Iterator[tuple[Sequence[int], Fleet]]:
     threads alone while it works. Members that memory cannot hold at once follow in a fleet of their own.
     """
     load = loader(task.data, task.start)
-    groups = plan_of(task.members, task.data, task.foresight, cast=task.watch is None).groups
+    free = None if task.keeper is None else task.keeper.free
+    groups = plan_of(task.members, task.data, task.foresight, cast=task.watch is None, free=free).groups
+    turns = [(group, left) for group in groups if (left := _turns(group, task.keeper))]
 
     def launch(group: Group, indices: Sequence[int]) -> Fleet:
         return Fleet.launch(task.take(indices), group.layout, load, group.mold)
 
-    for first in range(0, len(groups), _HELD):
+    for first in range(0, len(turns), _HELD):
         let_go(_HELD)
-        yield from _side_by_side(groups[first : first + _HELD], launch)
+        yield from _side_by_side(turns[first : first + _HELD], launch)
+
+
+def _turns(group: Group, keeper: Keeper | None) -> list[Sequence[int]]:
+    """The members of a group that train together, one set after the other, without those that have ended before."""
+    starts = range(0, len(group.members), group.together)
+    turns = [group.members[start : start + group.together] for start in starts]
+    return [turn for turn in turns if keeper is None or not keeper.ended(turn)]
 
 
 def _side_by_side(
-    groups: Sequence[Group], launch: Callable[[Group, Sequence[int]], Fleet]
+    turns: Sequence[tuple[Group, list[Sequence[int]]]], launch: Callable[[Group, Sequence[int]], Fleet]
 ) -> Iterator[tuple[Sequence[int], Fleet]]:
     pool = ThreadPoolExecutor(usable_cores())
     try:
-        ready = [pool.submit(lambda g=group: launch(g, g.members[: g.together]).compile()) for group in groups]
-        for group in groups:
-            yield group.members[: group.together], ready.pop(0).result()
-            for start in range(group.together, len(group.members), group.together):
-                waiting = group.members[start : start + group.together]
+        ready = [pool.submit(lambda g=group, i=first: launch(g, i).compile()) for group, (first, *_) in turns]
+        for group, (first, *others) in turns:
+            yield first, ready.pop(0).result()
+            for waiting in others:
                 yield waiting, launch(group, waiting)
     finally:
         pool.shutdown(cancel_futures=True)

@@ -32,7 +32,8 @@ def noted(task: Task, log: str | Path | None) -> Iterator[Task]:
     own = differences(recipes) if len(recipes) > 1 else [{}]
     members = [_member(recipe, seed, settings) for (recipe, seed), settings in zip(task.members, own, strict=True)]
     facts = {"metric": metric.key, "higher_is_better": metric.higher_is_better, "recipe": repr(recipes[0])}
-    with Journal.kept(log, "training", task.data.title, members=members, **facts) as journal:
+    since = None if task.keeper is None else task.keeper.position
+    with Journal.kept(log, "training", task.data.title, since=since, members=members, **facts) as journal:
         yield replace(task, journal=journal, stride=_stride(len(members)))
 
 

@@ -130,7 +130,12 @@ def plan(recipes: Sequence[Recipe], data: Dataset, *, seeds: Sequence[int] = (0,
 
 
 def plan_of(
-    members: Sequence[tuple[Recipe, int]], data: Dataset, foresight: Foresight | None = None, *, cast: bool = True
+    members: Sequence[tuple[Recipe, int]],
+    data: Dataset,
+    foresight: Foresight | None = None,
+    *,
+    cast: bool = True,
+    free: int | None = None,
 ) -> Plan:
     """The plan for members that have been checked.
 
@@ -139,8 +144,9 @@ def plan_of(
         data: shared by all.
         foresight: whose programs they train in, which later members find compiled.
         cast: whether without foresight structures may share a mold.
+        free: bytes of memory to plan with; None: those that are free now.
     """
-    free, steady = free_memory(), foresight is not None
+    free, steady = free_memory() if free is None else free, foresight is not None
     found: list[Group] = []
     for indices, mold in grouped(members, data, cast=cast) if foresight is None else foresight.grouped(members):
         try:

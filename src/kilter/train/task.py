@@ -7,6 +7,7 @@ from typing import Any
 from kilter.core.journal import Journal
 from kilter.data.dataset import Dataset
 from kilter.train.foresight import Foresight
+from kilter.train.keeper import Keeper
 from kilter.train.outcome import Outcome
 from kilter.train.paused import Paused
 from kilter.train.recipe import Recipe
@@ -30,6 +31,7 @@ class Task:
         journal: that epochs are noted in; None: in none.
         places: of the members in the journal; empty: 0, 1, 2, ...
         stride: the epochs of one in so many members are noted.
+        keeper: that checkpoints are left with; None: with none.
     """
 
     members: Sequence[tuple[Recipe, int]]
@@ -43,6 +45,7 @@ class Task:
     journal: Journal | None = None
     places: Sequence[int] = ()
     stride: int = 1
+    keeper: Keeper | None = None
 
     def take(self, indices: Sequence[int]) -> "Task":
         """The same for some of the members."""
@@ -53,6 +56,11 @@ class Task:
     def place(self, index: int) -> int:
         """The place of a member in the journal."""
         return int(self.places[index]) if self.places else int(index)
+
+    @property
+    def seats(self) -> list[int]:
+        """Places of the members."""
+        return list(map(self.place, range(len(self.members))))
 
     @property
     def first(self) -> int:

@@ -25,6 +25,7 @@ from kilter.train.step import Batch, Learner, Parts
 from kilter.train.task import Task
 from kilter.vitals.measure import Vitals, measure
 from kilter.vitals.recorder import Recorder
+from kilter.vitals.store import vitals_of
 from kilter.vitals.taps import Places, places
 from kilter.vitals.trace import Trace
 from kilter.vitals.watch import Watch, taken
@@ -46,6 +47,7 @@ class Watcher:
         self.task = task
         self.recorders: list[Recorder] = []
         self._starts: dict[int, Any] = {}
+        self._fresh = not task.paused
         if task.watch is None:
             return
         recipe, trained = task.members[0][0], len(task.data.train)
@@ -113,6 +115,33 @@ class Watcher:
         """The records of one member."""
         return self.recorders[index].trace if self.recorders else None
 
+    def taken(self) -> tuple[dict[str, Any], dict[str, list[int]]]:
+        """All records, one member's after the other's, and what members that left their stack began with; and of whom."""
+        traces = [recorder.trace for recorder in self.recorders]
+        vitals = [trace.vitals for trace in traces if trace is not None]
+        starts = [self._starts[index] for index in sorted(self._starts)]
+        arrays = {
+            "epochs": np.concatenate([np.zeros(0, np.int32), *(trace.epochs for trace in traces if trace is not None)]),
+            "records": jax.tree.map(lambda *leaves: np.concatenate(leaves), *vitals) if vitals else None,
+            "starts": jax.tree.map(lambda *leaves: np.stack(leaves), *starts) if starts else None,
+        }
+        counts = [0 if trace is None else len(trace) for trace in traces]
+        return arrays, {"counts": counts, "starts": sorted(self._starts)}
+
+    def put_back(self, arrays: dict[str, Any], facts: dict[str, list[int]], like: Any) -> None:
+        """Go on with what was taken; parameters look ``like`` this."""
+        self._fresh = False
+        starts = [arrays[f"starts.{path}"] for path in trees.named(like)] if facts["starts"] else []
+        for place, index in enumerate(facts["starts"]):
+            self._starts[index] = jax.tree.unflatten(jax.tree.structure(like), [leaf[place] for leaf in starts])
+        vitals = vitals_of({path.removeprefix("records."): leaf for path, leaf in arrays.items()})
+        ends = np.cumsum(facts["counts"], dtype=int)
+        for place, (recorder, end, count) in enumerate(zip(self.recorders, ends, facts["counts"], strict=True)):
+            own = slice(end - count, end)
+            records = jax.tree.map(lambda leaf, own=own: leaf[own], vitals)
+            trace = Trace(recorder.layers, recorder.arrays, arrays["epochs"][own], records) if count else None
+            self.recorders[place] = Recorder(recorder.layers, recorder.arrays, recorder.stride, trace)
+
     def _looking(self, stack: Stack, rows: Batch, epochs: Any) -> tuple[Any, ...]:
         numbers = np.resize(np.asarray(epochs, np.int32) * self._updates, len(stack.roster.seats)).astype(np.int32)
         start = stack.members.learner.params if stack.start is None else stack.start
@@ -124,7 +153,7 @@ class Watcher:
         if all(int(index) in self._starts for index in stack.indices):
             slots = np.resize(stack.indices, len(stack.roster.seats))
             return to_shares(trees.stack([self._starts[int(index)] for index in slots]), stack.mesh)
-        drawn = draw(stack.roster, stack.mesh) if self.task.paused else stack.members
+        drawn = stack.members if self._fresh else draw(stack.roster, stack.mesh)
         return jax.tree.map(jnp.copy, drawn.learner.params)  # those of the members are given away to the next epochs
 
 

@@ -1,6 +1,7 @@
 """Traces on disk: JSON and safetensors, written whole or not at all."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +51,15 @@ def load(folder: Path) -> Trace:
     for name, array in arrays.items():
         if array.shape != wanted.get(name) or array.dtype.kind not in "fi":
             raise FileError(f"cannot read {folder}: {_ARRAYS} does not fit {_FACTS}, see {name!r}")
+    return Trace(layers, arrays_of, epochs, vitals_of(arrays))
+
+
+def vitals_of(arrays: Mapping[str, Any]) -> Vitals:
+    """Vitals of their arrays by name, such as ``"signals.mean"``; None for those that there are none of."""
     parts = {
         part: kind(**{field: arrays.get(f"{part}.{field}") for field in kind._fields}) for part, kind in _PARTS.items()
     }
-    return Trace(layers, arrays_of, epochs, Vitals(**parts))
+    return Vitals(**parts)
 
 
 def _facts(folder: Path) -> dict[str, Any]:

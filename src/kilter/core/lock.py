@@ -25,10 +25,11 @@ else:
 
 
 @contextmanager
-def alone(folder: Path, name: str) -> Iterator[None]:
+def alone(folder: Path, name: str, given: str, work: str) -> Iterator[None]:
     """Hold a folder, made where there is none, until the block ends or the process does, however that comes about.
 
-    The file ``name`` stays in the folder; the system forgets who held it.
+    The file ``name`` stays in the folder; the system forgets who held it. ``given`` is the argument that named the folder,
+    ``work`` what is done in it.
 
     Raises:
         FileError: another process holds the folder, or it cannot be written.
@@ -43,7 +44,7 @@ def alone(folder: Path, name: str) -> Iterator[None]:
             _take(stream)
         except _BUSY:
             raise FileError(
-                f"storage: another search is at work in {folder}; wait until it has ended, or name another folder"
+                f"{given}: another {work} is at work in {folder}; wait until it has ended, or name another folder"
             ) from None
         except OSError as error:
             raise FileError(f"cannot lock {folder / name}: {error.strerror or error}") from None
