@@ -15,7 +15,9 @@ Pads = tuple[tuple[int, int], ...]
 
 _LAYOUT = ("NHWC", "HWIO", "NHWC")
 # Bytes of shifted input that one piece of the batch may hold: between a core's second-level cache and the shared third.
-_PIECE_BYTES = 2 << 20
+_PIECE_BYTES = 1 << 19
+# At most this many outputs are few.
+_NARROW = 16
 
 
 def plain(x: jax.Array, kernel: jax.Array, stride: Pair, padding: Pads, groups: int = 1) -> jax.Array:
@@ -25,16 +27,39 @@ def plain(x: jax.Array, kernel: jax.Array, stride: Pair, padding: Pads, groups: 
     )
 
 
+def _direct(x: jax.Array, kernel: jax.Array, padding: Pads) -> jax.Array:
+    """`plain` with a stride of 1; for few outputs by rows of the window, which share one product.
+
+    XLA's convolution makes little of a processor's vectors where there are few outputs.
+    """
+    narrow = kernel.shape[3] <= _NARROW and kernel.shape[0] > 1 and x.shape[3] > 1
+    if not narrow:
+        return plain(x, kernel, (1, 1), padding)
+    x = jnp.pad(x, ((0, 0), *padding, (0, 0)))
+    high, wide, inputs, units = kernel.shape
+    height, width = x.shape[1] - high + 1, x.shape[2] - wide + 1
+    weights = kernel.transpose(1, 2, 0, 3).reshape(wide * inputs, high * units)
+
+    def piece(x: jax.Array) -> jax.Array:
+        shifted = _shifted(x, wide, width, 1)
+        found = (shifted.reshape(-1, len(weights)) @ weights).reshape(*shifted.shape[:3], high, units)
+        return sum((found[:, i : i + height, :, i] for i in range(1, high)), found[:, :height, :, 0])
+
+    size = _piece_size(x, width, wide)
+    y = piece(x) if size == len(x) else jax.lax.map(piece, x.reshape(-1, size, *x.shape[1:]))
+    return y.reshape(len(x), height, width, units)
+
+
 @partial(jax.custom_vjp, nondiff_argnums=(2, 3))
 def convolve(x: jax.Array, kernel: jax.Array, stride: Pair, padding: Pads) -> jax.Array:
     """The same as `plain` with one group; its gradients are fast inside loops on a CPU."""
-    return plain(x, kernel, stride, padding)
+    return _direct(x, kernel, padding) if stride == (1, 1) else plain(x, kernel, stride, padding)
 
 
 def _forward(
     x: jax.Array, kernel: jax.Array, stride: Pair, padding: Pads
 ) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-    return plain(x, kernel, stride, padding), (x, kernel)
+    return convolve(x, kernel, stride, padding), (x, kernel)
 
 
 def _backward(
@@ -82,35 +107,70 @@ transposed.defvjp(_forward_transposed, _backward_transposed)
 def _input_gradient(dy: jax.Array, kernel: jax.Array, stride: Pair, padding: Pads, space: tuple[int, ...]) -> jax.Array:
     """Convolve the dilated output gradient with the kernel flipped in space and its channels swapped."""
     flipped = kernel[::-1, ::-1].swapaxes(2, 3)
-    around = []
-    for axis in (0, 1):
-        before = kernel.shape[axis] - 1 - padding[axis][0]
-        reached = (dy.shape[1 + axis] - 1) * stride[axis] + 1
-        around.append((before, space[axis] + kernel.shape[axis] - 1 - reached - before))
+    around = around_output(dy.shape[1:3], kernel.shape, stride, padding, space)
+    if stride == (1, 1):
+        return _direct(dy, flipped, tuple(around))
     return jax.lax.conv_general_dilated(dy, flipped, (1, 1), around, lhs_dilation=stride, dimension_numbers=_LAYOUT)
 
 
+def around_output(outputs: Pair, window: Pair, stride: Pair, padding: Pads, space: Pair) -> list[Pair]:
+    """Positions to put around an output gradient, spaced by the stride, for a window on it to reach all inputs."""
+    around = []
+    for axis in (0, 1):
+        before = window[axis] - 1 - padding[axis][0]
+        reached = (outputs[axis] - 1) * stride[axis] + 1
+        around.append((before, space[axis] + window[axis] - 1 - reached - before))
+    return around
+
+
 def _kernel_gradient(x: jax.Array, dy: jax.Array, kernel: jax.Array, stride: Pair, padding: Pads) -> jax.Array:
-    """Sum over pieces of the batch of (shifted input)^T (output gradient)."""
+    """Sum over pieces of the batch of the products of shifted inputs and output gradients."""
     x = jnp.pad(x, ((0, 0), *padding, (0, 0)))
-    bytes_each = 4 * x.shape[1] * dy.shape[2] * kernel.shape[1] * x.shape[3]
-    size = _divisor(x.shape[0], max(1, _PIECE_BYTES // bytes_each))
-    piece = partial(_piece, window=kernel.shape[:2], stride=stride)
-    if size == x.shape[0]:
-        return piece(x, dy).reshape(kernel.shape)
-    pieces = (x.reshape(-1, size, *x.shape[1:]), dy.reshape(-1, size, *dy.shape[1:]))
-    start = jnp.zeros((kernel.shape[0], kernel.shape[1] * kernel.shape[2], kernel.shape[3]), dy.dtype)
-    total, _ = jax.lax.scan(lambda sum_, each: (sum_ + piece(*each), None), start, pieces)
-    return total.reshape(kernel.shape)
+    size = _piece_size(x, dy.shape[2], kernel.shape[1])
+    one = x.shape[3] == 1
+    piece = partial(_products_of_one if one else _products, window=kernel.shape[:2], stride=stride)
+    if size == len(x):
+        total = piece(x, dy)
+    else:
+        pieces = (x.reshape(-1, size, *x.shape[1:]), dy.reshape(-1, size, *dy.shape[1:]))
+        like = jax.eval_shape(piece, *(each[0] for each in pieces))
+        start = jnp.zeros(like.shape, like.dtype)
+        total, _ = jax.lax.scan(lambda sum_, each: (sum_ + piece(*each), None), start, pieces)
+    return (total if one else total.swapaxes(1, 2)).reshape(kernel.shape)
 
 
-def _piece(x: jax.Array, dy: jax.Array, *, window: Pair, stride: Pair) -> jax.Array:
-    """Shift along the width into the channels, then one matrix product for each row of the window."""
-    height, width = dy.shape[1:3]
-    reach = ((height - 1) * stride[0] + 1, (width - 1) * stride[1] + 1)
-    shifted = jnp.concatenate([x[:, :, j : j + reach[1] : stride[1]] for j in range(window[1])], -1)
-    rows = (shifted[:, i : i + reach[0] : stride[0]] for i in range(window[0]))
-    return jnp.stack([jnp.tensordot(row, dy, ((0, 1, 2), (0, 1, 2))) for row in rows])
+def _products(x: jax.Array, dy: jax.Array, *, window: Pair, stride: Pair) -> jax.Array:
+    """(output gradient)^T (shifted input) for each row of the window.
+
+    So both factors have the axis that is summed over where XLA's fast product wants it; turning the output gradient costs
+    least, as it is a window's width smaller.
+    """
+    turned = jax.lax.optimization_barrier(dy.reshape(-1, dy.shape[-1]).T)
+    return jnp.stack([turned @ row.reshape(-1, row.shape[-1]) for row in _rows(x, dy, window, stride)])
+
+
+def _products_of_one(x: jax.Array, dy: jax.Array, *, window: Pair, stride: Pair) -> jax.Array:
+    """(shifted input)^T (output gradient): one channel, shifted or not, is the narrower."""
+    return jnp.stack([jnp.tensordot(row, dy, ((0, 1, 2), (0, 1, 2))) for row in _rows(x, dy, window, stride)])
+
+
+def _rows(x: jax.Array, dy: jax.Array, window: Pair, stride: Pair) -> list[jax.Array]:
+    """What each row of the window sees, shifted along the width into the channels."""
+    shifted = _shifted(x, window[1], dy.shape[2], stride[1])
+    reach = (dy.shape[1] - 1) * stride[0] + 1
+    return [shifted[:, i : i + reach : stride[0]] for i in range(window[0])]
+
+
+def _piece_size(x: jax.Array, width: int, window: int) -> int:
+    """Images in a piece of the batch."""
+    bytes_each = 4 * x.shape[1] * width * window * x.shape[3]
+    return _divisor(len(x), max(1, _PIECE_BYTES // bytes_each))
+
+
+def _shifted(x: jax.Array, window: int, width: int, stride: int) -> jax.Array:
+    """What a window sees along the width, side by side in the channels."""
+    reach = (width - 1) * stride + 1
+    return jnp.concatenate([x[:, :, j : j + reach : stride] for j in range(window)], -1)
 
 
 def _divisor(number: int, limit: int) -> int:
