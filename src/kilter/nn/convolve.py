@@ -77,19 +77,21 @@ def plain_transposed(x: jax.Array, kernel: jax.Array, stride: Pair, padding: Pad
 
     ``kernel`` is (height, width, in, out); ``stride`` and ``padding`` are those of the convolution that it undoes.
     """
-    return _input_gradient(x, kernel.swapaxes(2, 3), stride, padding, space)
+    around = around_output(x.shape[1:3], kernel.shape, stride, padding, space)
+    turned = kernel[::-1, ::-1]
+    return jax.lax.conv_general_dilated(x, turned, (1, 1), around, lhs_dilation=stride, dimension_numbers=_LAYOUT)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
 def transposed(x: jax.Array, kernel: jax.Array, stride: Pair, padding: Pads, space: Pair) -> jax.Array:
     """The same as `plain_transposed`; its gradients, those of `convolve` with parts changed, are fast inside loops."""
-    return plain_transposed(x, kernel, stride, padding, space)
+    return _input_gradient(x, kernel.swapaxes(2, 3), stride, padding, space)
 
 
 def _forward_transposed(
     x: jax.Array, kernel: jax.Array, stride: Pair, padding: Pads, space: Pair
 ) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-    return plain_transposed(x, kernel, stride, padding, space), (x, kernel)
+    return transposed(x, kernel, stride, padding, space), (x, kernel)
 
 
 def _backward_transposed(
@@ -104,13 +106,36 @@ def _backward_transposed(
 transposed.defvjp(_forward_transposed, _backward_transposed)
 
 
-def _input_gradient(dy: jax.Array, kernel: jax.Array, stride: Pair, padding: Pads, space: tuple[int, ...]) -> jax.Array:
-    """Convolve the dilated output gradient with the kernel flipped in space and its channels swapped."""
-    flipped = kernel[::-1, ::-1].swapaxes(2, 3)
-    around = around_output(dy.shape[1:3], kernel.shape, stride, padding, space)
-    if stride == (1, 1):
-        return _direct(dy, flipped, tuple(around))
-    return jax.lax.conv_general_dilated(dy, flipped, (1, 1), around, lhs_dilation=stride, dimension_numbers=_LAYOUT)
+def _input_gradient(dy: jax.Array, kernel: jax.Array, stride: Pair, padding: Pads, space: Pair) -> jax.Array:
+    """Convolutions of the output gradient with the kernel turned in space and its channels swapped, interleaved.
+
+    Inputs whose places have the same remainder by the stride see the same positions of the window: a small convolution for
+    each remainder, where one of an output gradient with zeros between would mostly multiply these.
+    """
+    counts = [-(-n // step) for n, step in zip(space, stride, strict=True)]
+    found = [
+        jnp.stack([_remainder(dy, kernel, stride, padding, counts, (i, j)) for j in range(stride[1])], 3)
+        for i in range(stride[0])
+    ]
+    whole = jnp.stack(found, 2).reshape(len(dy), counts[0] * stride[0], counts[1] * stride[1], -1)
+    return whole[:, : space[0], : space[1]]
+
+
+def _remainder(
+    dy: jax.Array, kernel: jax.Array, stride: Pair, padding: Pads, counts: list[int], remainder: Pair
+) -> jax.Array:
+    """Gradient of the inputs at ``remainder + stride * (0, 1, ...)``, ``counts`` of them along each axis."""
+    around = []
+    for axis in (0, 1):
+        skipped, first = divmod(remainder[axis] + padding[axis][0], stride[axis])
+        kernel = jax.lax.slice_in_dim(kernel, min(first, kernel.shape[axis]), None, stride[axis], axis)
+        before = kernel.shape[axis] - 1 - skipped
+        after = counts[axis] + skipped - dy.shape[1 + axis]
+        dy = jax.lax.slice_in_dim(dy, max(-before, 0), dy.shape[1 + axis] - max(-after, 0), axis=1 + axis)
+        around.append((max(before, 0), max(after, 0)))
+    if 0 in kernel.shape[:2]:
+        return jnp.zeros((len(dy), *counts, kernel.shape[2]), dy.dtype)
+    return _direct(dy, kernel[::-1, ::-1].swapaxes(2, 3), tuple(around))
 
 
 def around_output(outputs: Pair, window: Pair, stride: Pair, padding: Pads, space: Pair) -> list[Pair]:
