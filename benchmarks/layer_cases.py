@@ -3,13 +3,23 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import nn as t
 
 from kilter import nn, optim
+from layer_nets import (
+    Attention,
+    First,
+    Last,
+    encoder,
+    mnist_net,
+    resnet,
+    torch_mnist_net,
+    torch_resnet,
+    torch_wide,
+)
 from layer_sides import (
     Program,
     Shape,
@@ -67,115 +77,11 @@ def whole(name: str, net: nn.Layer, make: Callable[[], t.Module], shape: Shape, 
     )
 
 
-class Last(t.Module):
-    """The last output of a recurrent module, and a dense layer on it."""
-
-    def __init__(self, inner: t.Module, units: int) -> None:
-        super().__init__()
-        self.inner, self.dense = inner, t.Linear(units, 10)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.dense(self.inner(x)[0][:, -1])
-
-
-class First(t.Module):
-    """The outputs of a recurrent module alone."""
-
-    def __init__(self, inner: t.Module) -> None:
-        super().__init__()
-        self.inner = inner
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.inner(x)[0]
-
-
-class Attention(t.Module):
-    """Self-attention without weights as a result."""
-
-    def __init__(self, features: int, heads: int) -> None:
-        super().__init__()
-        self.inner = t.MultiheadAttention(features, heads, batch_first=True)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.inner(x, x, x, need_weights=False)[0]
-
-
-class Block(t.Module):
-    """A residual block of He et al. 2016 for images of 32 x 32, with a projection where shapes differ."""
-
-    def __init__(self, inputs: int, units: int, stride: int) -> None:
-        super().__init__()
-        self.body = t.Sequential(
-            t.Conv2d(inputs, units, 3, stride, 1, bias=False), t.BatchNorm2d(units), t.ReLU(inplace=True),
-            t.Conv2d(units, units, 3, 1, 1, bias=False), t.BatchNorm2d(units),
-        )  # fmt: skip
-        self.shortcut = t.Identity()
-        if inputs != units:
-            self.shortcut = t.Sequential(t.Conv2d(inputs, units, 1, stride, bias=False), t.BatchNorm2d(units))
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return torch.relu(self.body(x) + self.shortcut(x))
-
-
-def torch_resnet() -> t.Module:
-    """ResNet-20."""
-    layers: list[t.Module] = [t.Conv2d(3, 16, 3, 1, 1, bias=False), t.BatchNorm2d(16), t.ReLU(inplace=True)]
-    inputs = 16
-    for units in (16, 32, 64):
-        for place in range(3):
-            layers.append(Block(inputs, units, 2 if place == 0 and units > 16 else 1))
-            inputs = units
-    return t.Sequential(*layers, t.AdaptiveAvgPool2d(1), t.Flatten(), t.Linear(64, 10))
-
-
-def resnet() -> nn.Chain:
-    """The same in Kilter."""
-    layers: list[nn.Layer] = [nn.Conv(16), nn.BatchNorm(), nn.ReLU()]
-    inputs = 16
-    for units in (16, 32, 64):
-        for place in range(3):
-            stride = 2 if place == 0 and units > 16 else 1
-            body = nn.Chain(nn.Conv(units, stride=stride, padding=1), nn.BatchNorm(), nn.ReLU(), nn.Conv(units), nn.BatchNorm())
-            other = None if inputs == units else nn.Chain(nn.Conv(units, 1, stride=stride, padding="valid"), nn.BatchNorm())
-            layers += [nn.Residual(body, other), nn.ReLU()]
-            inputs = units
-    return nn.Chain(*layers, nn.GlobalAvgPool(), nn.Dense(10))
-
-
-def mnist_net() -> nn.Chain:
-    """Two convolutions and two dense layers."""
-    return nn.Chain(
-        nn.Conv(32, 3), nn.ReLU(), nn.MaxPool(2),
-        nn.Conv(64, 3), nn.ReLU(), nn.MaxPool(2),
-        nn.Flatten(), nn.Dense(128), nn.ReLU(), nn.Dense(10),
-    )  # fmt: skip
-
-
-def torch_mnist_net() -> t.Module:
-    """The same in PyTorch."""
-    return t.Sequential(
-        t.Conv2d(1, 32, 3, padding=1), t.ReLU(), t.MaxPool2d(2),
-        t.Conv2d(32, 64, 3, padding=1), t.ReLU(), t.MaxPool2d(2),
-        t.Flatten(), t.Linear(3136, 128), t.ReLU(), t.Linear(128, 10),
-    )  # fmt: skip
-
-
-def torch_wide() -> t.Module:
-    """Four wide hidden layers."""
-    sizes = (784, 1024, 1024, 1024, 1024)
-    layers = [layer for a, b in pairwise(sizes) for layer in (t.Linear(a, b), t.ReLU())]
-    return t.Sequential(*layers, t.Linear(1024, 10))
-
-
-def encoder(features: int, heads: int) -> t.Module:
-    """A transformer block in PyTorch."""
-    return t.TransformerEncoderLayer(features, heads, 4 * features, 0.0, batch_first=True, norm_first=True)
-
-
 def cases(quick: bool) -> list[Case]:
-    """All rows; quick, of small batches and few updates."""
+    """All rows; quick, every third, of small batches and few updates."""
     n = 4 if quick else 128
-    return [*nets(n, quick), *sequences(n, quick), *images(n, quick), *signals(n, quick), *steps(n, quick)]
+    found = [*nets(n, quick), *sequences(n, quick), *images(n, quick), *signals(n, quick), *steps(n, quick)]
+    return found[2::3] if quick else found
 
 
 def nets(n: int, quick: bool) -> list[Case]:
@@ -186,8 +92,12 @@ def nets(n: int, quick: bool) -> list[Case]:
     return [
         whole("net: MNIST CNN", mnist_net(), torch_mnist_net, (n, 28, 28, 1), few),
         whole("net: ResNet-20, 32 x 32", resnet(), torch_resnet, (n, 32, 32, 3), few // 2 or 1),
-        whole("net: LSTM 128 on 28 x 28", lstm, lambda: Last(t.LSTM(28, 128, batch_first=True), 128), (n, 28, 28), 5 * few),
-        whole("net: LSTM 128 on 256 x 28", lstm, lambda: Last(t.LSTM(28, 128, batch_first=True), 128), (n, long, 28), few),
+        whole(
+            "net: LSTM 128 on 28 x 28", lstm, lambda: Last(t.LSTM(28, 128, batch_first=True), 128), (n, 28, 28), 5 * few
+        ),
+        whole(
+            "net: LSTM 128 on 256 x 28", lstm, lambda: Last(t.LSTM(28, 128, batch_first=True), 128), (n, long, 28), few
+        ),
         whole("net: 784-1024x4-10", nn.Chain(*wide, nn.Dense(10)), torch_wide, (n, 784), 4 * few),
     ]
 
@@ -198,9 +108,27 @@ def sequences(n: int, quick: bool) -> list[Case]:
     block = nn.TransformerBlock(4)
     small = n // 4 or 1
     return [
-        alone("LSTM 128, all outputs, 28 x 64", nn.LSTM(128, sequences=True), lambda: First(t.LSTM(64, 128, batch_first=True)), (n, 28, 64), few),
-        alone("GRU 128, all outputs, 28 x 64", nn.GRU(128, sequences=True), lambda: First(t.GRU(64, 128, batch_first=True)), (n, 28, 64), few),
-        alone("attention, 4 heads, 32 x 64 x 128", nn.MultiHeadAttention(4), lambda: Attention(128, 4), (small, 64, 128), few),
+        alone(
+            "LSTM 128, all outputs, 28 x 64",
+            nn.LSTM(128, sequences=True),
+            lambda: First(t.LSTM(64, 128, batch_first=True)),
+            (n, 28, 64),
+            few,
+        ),
+        alone(
+            "GRU 128, all outputs, 28 x 64",
+            nn.GRU(128, sequences=True),
+            lambda: First(t.GRU(64, 128, batch_first=True)),
+            (n, 28, 64),
+            few,
+        ),
+        alone(
+            "attention, 4 heads, 32 x 64 x 128",
+            nn.MultiHeadAttention(4),
+            lambda: Attention(128, 4),
+            (small, 64, 128),
+            few,
+        ),
         alone("transformer block, 32 x 64 x 128", block, lambda: encoder(128, 4), (small, 64, 128), few),
         *(convolution(n, (128,), *sizes, few) for sizes in ((32, 64, 5, 1), (32, 64, 5, 2))),
     ]
@@ -209,13 +137,26 @@ def sequences(n: int, quick: bool) -> list[Case]:
 def images(n: int, quick: bool) -> list[Case]:
     """Layers on images."""
     few = 1 if quick else 4
-    kinds = [(28, 1, 32, 3, 1), (14, 32, 64, 3, 1), (32, 3, 16, 3, 1), (32, 16, 16, 3, 1), (16, 32, 32, 3, 1), (8, 64, 64, 3, 1)]
+    kinds = [
+        (28, 1, 32, 3, 1),
+        (14, 32, 64, 3, 1),
+        (32, 3, 16, 3, 1),
+        (32, 16, 16, 3, 1),
+        (16, 32, 32, 3, 1),
+        (8, 64, 64, 3, 1),
+    ]
     kinds += [(32, 16, 32, 3, 2), (16, 32, 64, 3, 2), (32, 16, 32, 1, 2), (14, 64, 128, 1, 1)]
     return [
         *(convolution(n, (side, side), *sizes, few) for side, *sizes in kinds),
         *(spread(n // 2, *sizes, few) for sizes in ((7, 64, 32, 4, 2), (14, 32, 16, 4, 2))),
         *(
-            alone(f"depthwise convolution, {side} x {side} x {c}", nn.DepthwiseConv(3), partial(t.Conv2d, c, c, 3, padding=1, groups=c), (n, side, side, c), few)
+            alone(
+                f"depthwise convolution, {side} x {side} x {c}",
+                nn.DepthwiseConv(3),
+                partial(t.Conv2d, c, c, 3, padding=1, groups=c),
+                (n, side, side, c),
+                few,
+            )
             for side, c in ((14, 64), (28, 32))
         ),
         alone("max pooling 2, 28 x 28 x 32", nn.MaxPool(2), lambda: t.MaxPool2d(2), (n, 28, 28, 32), few),

@@ -1,4 +1,4 @@
-"""How fast is each part alone? Forward and gradients of one layer, loss, optimizer or whole net, against PyTorch's best form.
+"""How fast is each part alone? Forward and gradients of a layer, loss, optimizer or net, against PyTorch's best form.
 
 Ours runs in a loop compiled as training compiles it; PyTorch's eager, and compiled by TorchInductor where it can be.
 Every update changes parameters and inputs by their gradients, so that nothing is left out or taken out of the loop. Rounds
@@ -8,13 +8,13 @@ python benchmarks/layers.py                      # all rows, against PyTorch eag
 python benchmarks/layers.py --only LSTM ResNet   # rows whose names hold one of these
 python benchmarks/layers.py --eager              # without torch.compile, which takes half a minute a row
 taskset -c 0 python benchmarks/layers.py         # on one core, in processor time: where others are at work
-python benchmarks/layers.py --quick              # a smoke test
+python benchmarks/layers.py --quick              # a smoke test of some rows
 """
 
 import argparse
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -47,8 +47,14 @@ class Row(NamedTuple):
 
 def rows(quick: bool, only: Sequence[str] = (), compiled: bool = True, rounds: int = 11) -> list[Row]:
     """Measure every case, or those whose names hold one of ``only``."""
-    chosen = [case for case in cases(quick) if not only or any(part in case.name for part in only)]
-    return [measure(case, compiled and not quick, 1 if quick else rounds) for case in chosen]
+    return list(measured(quick, only, compiled, rounds))
+
+
+def measured(quick: bool, only: Sequence[str], compiled: bool, rounds: int) -> Iterator[Row]:
+    """The same one by one; quick, once and without compiling PyTorch's side."""
+    for case in cases(quick):
+        if not only or any(part in case.name for part in only):
+            yield measure(case, compiled and not quick, 1 if quick else rounds)
 
 
 def measure(case: Case, compiled: bool, rounds: int) -> Row:
@@ -61,8 +67,8 @@ def measure(case: Case, compiled: bool, rounds: int) -> Row:
         warnings.simplefilter("ignore")  # what compilers say of their own insides
         for program in sides.values():
             program()
-    times = {name: [timed(program) / case.updates for _ in range(1)] for name, program in sides.items()}
-    for _ in range(rounds - 1):
+    times: dict[str, list[float]] = {name: [] for name in sides}
+    for _ in range(rounds):
         for name, program in sides.items():
             times[name].append(timed(program) / case.updates)
     least = {name: min(found) for name, found in times.items()}
@@ -94,18 +100,16 @@ def written(ratios: tuple[float, float, float] | None) -> str:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="a smoke test of every row")
+    parser.add_argument("--quick", action="store_true", help="a smoke test of some rows")
     parser.add_argument("--only", nargs="*", default=(), help="rows whose names hold one of these")
     parser.add_argument("--eager", action="store_true", help="without torch.compile")
     parser.add_argument("--rounds", type=int, default=11, help="rounds of each row")
     given = parser.parse_args(arguments)
     print("| part | us an update | PyTorch eager | PyTorch compiled | best, of shortest | share of rate |")
     print("|---|--:|--:|--:|--:|--:|")
-    for case in cases(given.quick):
-        if not given.only or any(part in case.name for part in given.only):
-            row = measure(case, not (given.eager or given.quick), 1 if given.quick else given.rounds)
-            cells = (f"{1e6 * row.seconds:.0f}", written(row.eager), written(row.compiled), f"{row.best:.2f}")
-            print(f"| {row.name} | {' | '.join(cells)} | {'' if row.rate is None else f'{row.rate:.2f}'} |", flush=True)
+    for row in measured(given.quick, given.only, not given.eager, given.rounds):
+        cells = (f"{1e6 * row.seconds:.0f}", written(row.eager), written(row.compiled), f"{row.best:.2f}")
+        print(f"| {row.name} | {' | '.join(cells)} | {'' if row.rate is None else f'{row.rate:.2f}'} |", flush=True)
 
 
 if __name__ == "__main__":

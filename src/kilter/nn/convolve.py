@@ -16,8 +16,8 @@ Pads = tuple[tuple[int, int], ...]
 _LAYOUT = ("NHWC", "HWIO", "NHWC")
 # Bytes of shifted input that one piece of the batch may hold: between a core's second-level cache and the shared third.
 _PIECE_BYTES = 1 << 19
-# At most this many outputs are few.
-_NARROW = 16
+# At most this many channels are few.
+_NARROW = 8
 
 
 def plain(x: jax.Array, kernel: jax.Array, stride: Pair, padding: Pads, groups: int = 1) -> jax.Array:
@@ -28,12 +28,12 @@ def plain(x: jax.Array, kernel: jax.Array, stride: Pair, padding: Pads, groups: 
 
 
 def _direct(x: jax.Array, kernel: jax.Array, padding: Pads) -> jax.Array:
-    """`plain` with a stride of 1; for few outputs by rows of the window, which share one product.
+    """`plain` with a stride of 1; of few channels, in or out, by rows of the window, which share one product.
 
-    XLA's convolution makes little of a processor's vectors where there are few outputs.
+    XLA's convolution makes little of a processor's vectors there: forward and gradients of 3 to 16 channels at 32 x 32 took
+    30 ms in place of 17. One channel in it does well.
     """
-    narrow = kernel.shape[3] <= _NARROW and kernel.shape[0] > 1 and x.shape[3] > 1
-    if not narrow:
+    if kernel.shape[0] == 1 or not 1 < min(kernel.shape[2:]) <= _NARROW:
         return plain(x, kernel, (1, 1), padding)
     x = jnp.pad(x, ((0, 0), *padding, (0, 0)))
     high, wide, inputs, units = kernel.shape
@@ -77,7 +77,7 @@ def plain_transposed(x: jax.Array, kernel: jax.Array, stride: Pair, padding: Pad
 
     ``kernel`` is (height, width, in, out); ``stride`` and ``padding`` are those of the convolution that it undoes.
     """
-    around = around_output(x.shape[1:3], kernel.shape, stride, padding, space)
+    around = _around(x.shape[1:3], kernel.shape, stride, padding, space)
     turned = kernel[::-1, ::-1]
     return jax.lax.conv_general_dilated(x, turned, (1, 1), around, lhs_dilation=stride, dimension_numbers=_LAYOUT)
 
@@ -138,7 +138,7 @@ def _remainder(
     return _direct(dy, kernel[::-1, ::-1].swapaxes(2, 3), tuple(around))
 
 
-def around_output(outputs: Pair, window: Pair, stride: Pair, padding: Pads, space: Pair) -> list[Pair]:
+def _around(outputs: Pair, window: Pair, stride: Pair, padding: Pads, space: Pair) -> list[tuple[int, int]]:
     """Positions to put around an output gradient, spaced by the stride, for a window on it to reach all inputs."""
     around = []
     for axis in (0, 1):

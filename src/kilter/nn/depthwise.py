@@ -1,23 +1,20 @@
 """The depthwise convolution: each channel by itself, as a sum of shifted inputs, which stays fast inside loops on a CPU.
 
-XLA's grouped convolution takes hundreds of times as long inside a ``scan`` on a CPU, and the gradients that JAX makes of the
-sum 4.6 times as long as those stated here (forward and gradients, 32 x 14 x 14 x 64 and 32 x 28 x 28 x 32, window 3;
-``benchmarks/kernels.py``).
+XLA's grouped convolution took 40 to 80 times as long inside a ``scan`` on a CPU (forward and gradients, two cores, 32 x 28
+x 28 x 32 and like shapes, window 3; ``benchmarks/kernels.py``).
 """
 
 import functools
 import itertools
 import math
 from dataclasses import KW_ONLY
-from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from kilter.core.errors import InputError
 from kilter.core.specs import option
-from kilter.nn.convolve import Pads, around_output, plain
+from kilter.nn.convolve import Pads, plain
 from kilter.nn.layer import Params, Shape, State, Weighted
 from kilter.nn.window import Padding, Size, pads, sizes
 
@@ -93,45 +90,10 @@ def depthwise(x: jax.Array, kernel: jax.Array, stride: Shape, padding: Pads) -> 
     window, channels = kernel.shape[:2], x.shape[-1]
     if jax.default_backend() != "cpu" or math.prod(window) > _FEW:
         return plain(x, kernel, stride, padding, channels)
-    return _each(jnp.repeat(x, kernel.shape[-1] // channels, axis=-1), kernel, stride, padding)
+    x = jnp.repeat(jnp.pad(x, ((0, 0), *padding, (0, 0))), kernel.shape[-1] // channels, axis=-1)
+    reach = [n - w + 1 for n, w in zip(x.shape[1:3], window, strict=True)]
 
+    def seen(row: int, column: int) -> jax.Array:
+        return x[:, row : row + reach[0] : stride[0], column : column + reach[1] : stride[1]] * kernel[row, column, 0]
 
-@partial(jax.custom_vjp, nondiff_argnums=(2, 3))
-def _each(x: jax.Array, kernel: jax.Array, stride: Shape, padding: Pads) -> jax.Array:
-    """The same with as many channels as kernels, and gradients that are sums of shifted inputs as well."""
-    return _sum(_padded(x, padding), kernel, stride)
-
-
-def _forward(x: jax.Array, kernel: jax.Array, stride: Shape, padding: Pads) -> tuple[jax.Array, Any]:
-    return _each(x, kernel, stride, padding), (x, kernel)
-
-
-def _backward(stride: Shape, padding: Pads, saved: Any, dy: jax.Array) -> tuple[jax.Array, jax.Array]:
-    x, kernel = saved
-    around = around_output(dy.shape[1:3], kernel.shape, stride, padding, x.shape[1:3])
-    spaced = [(*both, step - 1) for both, step in zip(around, stride, strict=True)]
-    spread = jax.lax.pad(dy, jnp.zeros((), dy.dtype), ((0, 0, 0), *spaced, (0, 0, 0)))
-    by_input = _sum(jax.lax.optimization_barrier(spread), kernel[::-1, ::-1], (1, 1))
-    seen = _seen(_padded(x, padding), kernel.shape, stride)
-    by_kernel = jnp.stack([(each * dy).sum((0, 1, 2)) for each in seen])
-    return by_input, by_kernel.reshape(kernel.shape)
-
-
-_each.defvjp(_forward, _backward)
-
-
-def _padded(x: jax.Array, padding: Pads) -> jax.Array:
-    """Carried out before anything else: XLA would else ask of every number that is read whether it is padding."""
-    return jax.lax.optimization_barrier(jnp.pad(x, ((0, 0), *padding, (0, 0))))
-
-
-def _sum(x: jax.Array, kernel: jax.Array, stride: Shape) -> jax.Array:
-    weights = kernel.reshape(-1, kernel.shape[-1])
-    return functools.reduce(jax.lax.add, map(jnp.multiply, _seen(x, kernel.shape, stride), weights))
-
-
-def _seen(x: jax.Array, window: Shape, stride: Shape) -> list[jax.Array]:
-    """What each position of the window sees of the padded input."""
-    reach = [n - w + 1 for n, w in zip(x.shape[1:3], window, strict=False)]
-    places = itertools.product(*map(range, window[:2]))
-    return [x[:, i : i + reach[0] : stride[0], j : j + reach[1] : stride[1]] for i, j in places]
+    return functools.reduce(jax.lax.add, itertools.starmap(seen, itertools.product(*map(range, window))))
