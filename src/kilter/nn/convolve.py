@@ -14,7 +14,7 @@ Pair = tuple[int, ...]
 Pads = tuple[tuple[int, int], ...]
 
 _LAYOUT = ("NHWC", "HWIO", "NHWC")
-# Bytes of shifted input that one piece of the batch may hold: between a core's second-level cache and the shared third.
+# Bytes of shifted input that one piece of the batch may hold: half of a second-level cache, best from 1/4 to 1 MiB.
 _PIECE_BYTES = 1 << 19
 # At most this many channels are few.
 _NARROW = 8
