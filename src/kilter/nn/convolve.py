@@ -45,7 +45,7 @@ def _direct(x: jax.Array, kernel: jax.Array, padding: Pads) -> jax.Array:
         found = (shifted.reshape(-1, len(weights)) @ weights).reshape(*shifted.shape[:3], high, units)
         return sum((found[:, i : i + height, :, i] for i in range(1, high)), found[:, :height, :, 0])
 
-    size = _piece_size(x, width, wide)
+    size = _piece_size(x, width, wide, _PIECE_BYTES)
     y = piece(x) if size == len(x) else jax.lax.map(piece, x.reshape(-1, size, *x.shape[1:]))
     return y.reshape(len(x), height, width, units)
 
@@ -151,8 +151,8 @@ def _around(outputs: Pair, window: Pair, stride: Pair, padding: Pads, space: Pai
 def _kernel_gradient(x: jax.Array, dy: jax.Array, kernel: jax.Array, stride: Pair, padding: Pads) -> jax.Array:
     """Sum over pieces of the batch of the products of shifted inputs and output gradients."""
     x = jnp.pad(x, ((0, 0), *padding, (0, 0)))
-    size = _piece_size(x, dy.shape[2], kernel.shape[1])
     one = x.shape[3] == 1
+    size = _piece_size(x, dy.shape[2], kernel.shape[1], (4 if one else 1) * _PIECE_BYTES)
     piece = partial(_products_of_one if one else _products, window=kernel.shape[:2], stride=stride)
     if size == len(x):
         total = piece(x, dy)
@@ -186,10 +186,10 @@ def _rows(x: jax.Array, dy: jax.Array, window: Pair, stride: Pair) -> list[jax.A
     return [shifted[:, i : i + reach : stride[0]] for i in range(window[0])]
 
 
-def _piece_size(x: jax.Array, width: int, window: int) -> int:
-    """Images in a piece of the batch."""
+def _piece_size(x: jax.Array, width: int, window: int, most: int) -> int:
+    """Images in a piece of the batch, of ``most`` bytes of shifted input."""
     bytes_each = 4 * x.shape[1] * width * window * x.shape[3]
-    return _divisor(len(x), max(1, _PIECE_BYTES // bytes_each))
+    return _divisor(len(x), max(1, most // bytes_each))
 
 
 def _shifted(x: jax.Array, window: int, width: int, stride: int) -> jax.Array:
