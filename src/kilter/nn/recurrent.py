@@ -156,6 +156,8 @@ class Recurrent(Layer, abstract=True):
 
         def step(carry: Carry, given: Any) -> Carry:
             sums, kept = given
+            if self.bias and not self._normed_whole():  # not for all times at once: a pass through memory less each way
+                sums = sums + params["bias"]
             return self.step(params, sums, carry, lambda h, place=0: recur(h, place, kept))
 
         start = (jnp.zeros((x.shape[1], self.units), x.dtype),) * self.carries
@@ -172,12 +174,13 @@ class Recurrent(Layer, abstract=True):
         return jnp.broadcast_to(masks.keep(named(key, name), rate, drawn), shape)
 
     def _sums(self, params: Params, x: jax.Array) -> jax.Array:
-        """a_t for all times at once, ``(time, batch, blocks * units)``."""
+        """a_t without b for all times at once, ``(time, batch, blocks * units)``."""
         z = product(x.reshape(-1, x.shape[-1]), params["kernel"])
-        if not (self.joined and self.norm is not None):
-            z = self.normed(params, "inputs", z)
-            z = z + params["bias"] if self.bias else z
-        return z.reshape(*x.shape[:2], -1)
+        return (z if self._normed_whole() else self.normed(params, "inputs", z)).reshape(*x.shape[:2], -1)
+
+    def _normed_whole(self) -> bool:
+        """Whether it is the sum of both products that is normed, before b."""
+        return self.joined and self.norm is not None
 
     def _recurring(self, params: Params, key: jax.Array | None) -> Recur:
         """The product of a signal with one of the kernels in U, after dropout and before its norm."""
