@@ -19,6 +19,8 @@ import limit
 OWN = "Kilter"
 # A contestant that takes so many times as long as Kilter sits out after the second round.
 SLOW = 10.0
+# Rounds that are held even where time is up, unless that would take as long again; and seconds that a first call may take.
+LEAST, COMPILE = 3, 120.0
 
 
 class Seconds(NamedTuple):
@@ -74,12 +76,12 @@ class Row:
 
 
 def hold(row: Row, rounds: int, seconds: float, quick: bool = False) -> dict[str, Any]:
-    """Hold the contest of a row: at most so many rounds, and at least one, in about so many seconds."""
+    """Hold the contest of a row: at most so many rounds in about so many seconds, and at least three if they are short."""
     began = time.perf_counter()
     contest = row.make(quick)
     ready, found = {}, {}
     for name, make in contest.sides.items():
-        with _guarded(found.setdefault(name, {"work": [], "whole": []}), 0.5 * seconds):
+        with _guarded(found.setdefault(name, {"work": [], "whole": []}), max(COMPILE, seconds)):
             start = time.perf_counter()
             side = make()
             side(0)
@@ -92,7 +94,8 @@ def hold(row: Row, rounds: int, seconds: float, quick: bool = False) -> dict[str
             rates.append(limit.best_rate(contest.products, few=quick))
         _round(ready, found, turn, seconds)
         now = time.perf_counter()
-        if now - began + (now - start) > seconds:
+        allowed = seconds if turn + 1 >= LEAST else 2 * seconds
+        if 2 * now - start - began > allowed:
             break
     return {
         "updates": contest.updates,
@@ -112,7 +115,7 @@ def _round(ready: dict[str, Side], found: dict[str, Any], turn: int, seconds: fl
         taken = Seconds(None)  # type: ignore[arg-type]
         past = [value for value in found[name]["work"] if value is not None]
         if len(past) < 2 or max(past) <= SLOW * own[-1]:
-            with _guarded(found[name], seconds):
+            with _guarded(found[name], max(COMPILE, seconds)):
                 result = ready[name](turn + 1)
                 taken = result if isinstance(result, Seconds) else Seconds(result)
         found[name]["work"].append(taken.work)

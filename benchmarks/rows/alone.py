@@ -1,5 +1,6 @@
 """An optimizer's step, dropout and normalization alone, as `layers.py` measures them with more parts."""
 
+import re
 import time
 from collections.abc import Callable
 from functools import partial
@@ -39,7 +40,12 @@ def chosen(quick: bool) -> list[layer_cases.Case]:
     return [case for case in layer_cases.cases(quick) if case.name.startswith(NAMES)]
 
 
+def slug(name: str) -> str:
+    """A name of the letters and digits alone."""
+    return "-".join(re.findall(r"[a-z0-9]+", name.lower()))
+
+
 ROWS = tuple(
-    Row(f"alone-{place}", case.name, "Parts alone", partial(make, place), weight=0.4)
+    Row(f"alone-{slug(case.name)}", case.name, "Parts alone", partial(make, place), weight=0.4)
     for place, case in enumerate(chosen(quick=False))
 )
