@@ -24,9 +24,9 @@ LEAST, COMPILE = 3, 120.0
 
 
 class Seconds(NamedTuple):
-    """What a call took: the work itself and, where that is less, all that the caller waits for."""
+    """What a call took: the work itself and, where that is less, all that the caller waits for; None: no call."""
 
-    work: float
+    work: float | None
     whole: float | None = None
 
 
@@ -75,51 +75,65 @@ class Row:
     weight: float = 1.0
 
 
-def hold(row: Row, rounds: int, seconds: float, quick: bool = False) -> dict[str, Any]:
-    """Hold the contest of a row: at most so many rounds in about so many seconds, and at least three if they are short."""
+def hold(
+    row: Row,
+    rounds: int,
+    seconds: float,
+    *,
+    quick: bool = False,
+    keep: Callable[[dict[str, Any]], None] = lambda record: None,
+) -> dict[str, Any]:
+    """Hold the contest of a row: at most so many rounds in about so many seconds, and at least three if they are short.
+
+    What is known after each round is given to ``keep``, too.
+    """
     began = time.perf_counter()
     contest = row.make(quick)
-    ready, found = {}, {}
+    record = {"updates": contest.updates, "flops": contest.flops, "told": contest.told, "rates": [], "sides": {}}
+    ready = _first_calls(contest, record["sides"], max(COMPILE, seconds))
+    keep(record)
+    for turn in range(rounds):
+        start = time.perf_counter()
+        if contest.products:
+            record["rates"].append(limit.best_rate(contest.products, few=quick))
+        _round(ready, record["sides"], turn, max(COMPILE, seconds))
+        now = time.perf_counter()
+        keep(record)
+        if 2 * now - start - began > (seconds if turn + 1 >= LEAST else 2 * seconds):
+            break
+    return record
+
+
+def _first_calls(contest: Contest, found: dict[str, Any], seconds: float) -> dict[str, Side]:
+    """The contestants that have made their first call."""
+    ready = {}
     for name, make in contest.sides.items():
-        with _guarded(found.setdefault(name, {"work": [], "whole": []}), max(COMPILE, seconds)):
+        with _guarded(found.setdefault(name, {"work": [], "whole": []}), seconds):
             start = time.perf_counter()
             side = make()
             side(0)
             found[name]["first"] = time.perf_counter() - start
             ready[name] = side
-    rates = []
-    for turn in range(rounds):
-        start = time.perf_counter()
-        if contest.products:
-            rates.append(limit.best_rate(contest.products, few=quick))
-        _round(ready, found, turn, seconds)
-        now = time.perf_counter()
-        allowed = seconds if turn + 1 >= LEAST else 2 * seconds
-        if 2 * now - start - began > allowed:
-            break
-    return {
-        "updates": contest.updates,
-        "flops": contest.flops,
-        "rates": rates,
-        "told": contest.told,
-        "took": time.perf_counter() - began,
-        "sides": found,
-    }
+    return ready
 
 
 def _round(ready: dict[str, Side], found: dict[str, Any], turn: int, seconds: float) -> None:
     """One call of every contestant; None stands for one that sits out."""
     names = list(ready)
-    own = found.get(OWN, {}).get("work") or [float("inf")]
-    for name in names[turn % len(names) :] + names[: turn % len(names)]:
-        taken = Seconds(None)  # type: ignore[arg-type]
-        past = [value for value in found[name]["work"] if value is not None]
-        if len(past) < 2 or max(past) <= SLOW * own[-1]:
-            with _guarded(found[name], max(COMPILE, seconds)):
+    own = min(_known(found.get(OWN, {})), default=float("inf"))
+    first = turn % max(len(names), 1)
+    for name in names[first:] + names[:first]:
+        past, taken = _known(found[name]), Seconds(None)
+        if len(past) < 2 or min(past) <= SLOW * own:
+            with _guarded(found[name], seconds):
                 result = ready[name](turn + 1)
                 taken = result if isinstance(result, Seconds) else Seconds(result)
         found[name]["work"].append(taken.work)
         found[name]["whole"].append(taken.work if taken.whole is None else taken.whole)
+
+
+def _known(side: dict[str, Any]) -> list[float]:
+    return [value for value in side.get("work", ()) if value is not None]
 
 
 @contextmanager
@@ -137,7 +151,7 @@ def _guarded(found: dict[str, Any], seconds: float) -> Iterator[None]:
             yield
     except Exception as error:
         found["error"] = f"{type(error).__name__}: {error}".splitlines()[0][:200]
-        found["trace"] = traceback.format_exc(limit=-6)
+        traceback.print_exc()
     finally:
         signal.alarm(0)
         signal.signal(signal.SIGALRM, before)

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -42,18 +43,27 @@ def measure(row: Row, rounds: int, seconds: float) -> Measured:
         given = ["--one", row.name, "--to", str(told), "--rounds", str(rounds), "--seconds", str(seconds)]
         load = os.getloadavg()[0] / machine.cores()
         error = _run([sys.executable, __file__, *given], os.environ | own, GRACE * seconds + ENOUGH)
-        record: dict[str, Any] = json.loads(told.read_text()) if told.exists() else {"error": error, "updates": 1}
+        record: dict[str, Any] = json.loads(told.read_text()) if told.exists() else {"updates": 1}
+        if error:
+            record["error"] = error
     return Measured(machine.described() | {"load": load} | record)
 
 
+def keep(path: Path, record: dict[str, Any]) -> None:
+    """Write what is known so far, whole or not at all."""
+    half = path.with_suffix(".part")
+    half.write_text(json.dumps(record))
+    half.replace(path)
+
+
 def _run(command: Sequence[str], environment: dict[str, str], seconds: float) -> str:
-    """Run a process to its end, or for so long; what it said last."""
+    """Run a process to its end, or for so long; what went wrong, if anything did."""
     process = subprocess.Popen(
         command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
     try:
         said = process.communicate(timeout=seconds)[1].strip().splitlines()
-        return said[-1][:200] if said else f"ended with {process.returncode}"
+        return (said[-1][:200] if said else f"ended with {process.returncode}") if process.returncode else ""
     except BaseException as error:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
@@ -87,7 +97,8 @@ def quick(rows: Sequence[Row]) -> int:
 
 def chosen(names: Sequence[str] | None, resume: bool) -> list[Row]:
     """Rows whose names begin so; with ``resume`` those that the present commit has not measured without an error."""
-    rows = [row for row in ALL if names is None or row.name.startswith(tuple(names))]
+    exact = {row.name for row in ALL} & set(names or ())
+    rows = [row for row in ALL if names is None or row.name in exact or row.name.startswith(tuple(set(names) - exact))]
     if not rows:
         sys.exit(
             f"no row's name begins with {' or '.join(names or ())}; there are {', '.join(row.name for row in ALL)}"
@@ -118,7 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     if given.one:
         (row,) = (row for row in ALL if row.name == given.one)
-        given.to.write_text(json.dumps(hold(row, given.rounds, given.seconds)))
+        hold(row, given.rounds, given.seconds, keep=partial(keep, given.to))
         return
     rows = chosen(given.rows, given.resume)
     if given.quick:

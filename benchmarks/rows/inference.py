@@ -33,7 +33,7 @@ def make(rows: int, quick: bool) -> Contest:
     run = trained()
     reference = run.predict_proba(x[:1000])
     makers = {
-        OWN: lambda: run.predict_proba,
+        OWN: lambda: [run.predict_proba],
         "PyTorch": partial(pytorch, run, False),
         "ONNX Runtime": partial(onnx, run),
     }
