@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench bench-quick clean
+.PHONY: demo test lint bench bench-quick growth clean
 
 demo: $(VENV)/.user
 	$(BIN)/kilter demo
@@ -21,6 +21,9 @@ bench: $(VENV)/.dev
 
 bench-quick: $(VENV)/.dev
 	$(BIN)/python benchmarks/page.py --quick
+
+growth: $(VENV)/.dev
+	$(BIN)/python benchmarks/growth.py --write
 
 clean:
 	rm -rf $(VENV) .cache runs

@@ -1,6 +1,6 @@
 """The benchmark page: measures its rows, each in a process of its own, and writes docs/benchmarks.md.
 
-    python benchmarks/page.py                          # all rows, in at most 40 minutes or so
+    python benchmarks/page.py                          # all rows, in about 40 minutes
     python benchmarks/page.py --rows cnn lstm          # those whose names begin so, and the page anew
     python benchmarks/page.py --resume                 # those that the present commit has not measured
     python benchmarks/page.py --rebuild                # the page alone
@@ -73,10 +73,13 @@ def _run(command: Sequence[str], environment: dict[str, str], seconds: float) ->
 
 
 def measure_all(rows: Sequence[Row], rounds: int, minutes: float) -> None:
-    """Row after row, each with its share of what time is left."""
+    """Row after row, each with its share of what time is left; those for which none is left stay as they were."""
     end = time.monotonic() + 60 * minutes
     for place, row in enumerate(rows):
-        left = max(0.0, end - time.monotonic())
+        left = end - time.monotonic()
+        if left <= 0:
+            print(f"out of time: {len(rows) - place} rows are left, which --resume measures")
+            return
         seconds = max(5.0, left * row.weight / sum(each.weight for each in rows[place:]))
         found = measure(row, rounds, seconds)
         found.write(row.name)
@@ -133,7 +136,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     rows = chosen(given.rows, given.resume)
     if given.quick:
-        sys.exit(1 if quick(rows) else None)
+        if failed := quick(rows):
+            sys.exit(f"{failed} contestants failed")
+        return
     if not given.rebuild:
         measure_all(rows, given.rounds, given.minutes)
     PAGE.write_text(page_text.page(ALL))
