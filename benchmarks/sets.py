@@ -31,5 +31,5 @@ def noise(rows: int, shape: tuple[int, ...], classes: int) -> Set:
     x = rng.standard_normal((rows, *shape), np.float32)
     seen = x.reshape(rows, -1)[:, :20]
     y = (seen @ rng.normal(size=(seen.shape[1], classes))).argmax(1)
-    y[:classes] = np.arange(classes)
+    y[:classes] = np.arange(min(rows, classes))
     return x, y
