@@ -96,6 +96,8 @@ def pytorch(job: Job, stride: int | None) -> Trainer:
     def train(seed: int) -> float:
         torch.manual_seed(seed)
         net = job.torch()
+        for module in net:
+            module.inplace = False  # hooks cannot follow what is changed in place
         optimizer, hooks = torch.optim.Adam(net.parameters()), None if stride is None else Hooks(net)
         first = [weight.detach().clone() for weight in net.parameters()]
         start = time.perf_counter()
