@@ -1,9 +1,11 @@
-"""What watching a training costs: the same training with and without its vitals measured, as by default."""
+"""What watching a training costs: whole calls of `kl.train` with its vitals measured, as by default, and without."""
 
 from functools import partial
+from typing import Any
 
-from contest import OWN, Contest, Row
+from contest import OWN, Contest, Row, Side
 from rows.mlp import MIDDLE, SMALL, WIDE, Case, job, products, tiny
+from sides.job import Job
 from sides.own import kilter
 
 # At most 3 % more.
@@ -17,8 +19,14 @@ def make(case: Case, quick: bool) -> Contest:
 
     case = tiny(case) if quick else case
     work = job(case)
-    sides = {OWN: partial(kilter, work, kl.Watch()), PLAIN: partial(kilter, work)}
+    sides = {OWN: partial(whole, work, kl.Watch()), PLAIN: partial(whole, work, None)}
     return Contest(sides, work.updates, 0.0, products(case))
+
+
+def whole(work: Job, watch: Any) -> Side:
+    """Kilter, of which the whole call counts: vitals are measured and judged beside the training."""
+    side = kilter(work, watch)
+    return lambda seed: side(seed).whole
 
 
 ROWS = tuple(
