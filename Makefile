@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint bench bench-quick growth clean
 
 demo: $(VENV)/.user
 	$(BIN)/kilter demo
@@ -15,6 +15,15 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
+
+bench: $(VENV)/.dev
+	$(BIN)/python benchmarks/page.py $(BENCH)
+
+bench-quick: $(VENV)/.dev
+	$(BIN)/python benchmarks/page.py --quick
+
+growth: $(VENV)/.dev
+	$(BIN)/python benchmarks/growth.py --write
 
 clean:
 	rm -rf $(VENV) .cache runs

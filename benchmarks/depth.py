@@ -26,7 +26,7 @@ from kilter.data.dataset import Dataset
 from kilter.nn.layer import Layer
 from kilter.optim.optimizer import Optimizer
 from kilter.train.outcome import Outcome
-from one_network import MNIST, mnist
+from sets import MNIST, mnist
 from signals import initial, moments, outputs, places, signals, spread
 
 # One scale for all pixels: by pixel, the rare ones at the rim would become the largest inputs.

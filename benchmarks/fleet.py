@@ -251,13 +251,16 @@ def plain_jax(case: Case, members: int) -> Trainer:
     return train
 
 
-def contestants(case: Case, members: int) -> dict[str, Trainer]:
-    """Kilter first; scikit-learn has no batch norm or dropout, and `torch.func` no batch norm with averages."""
-    found = {"Kilter": kilter(case, members), "PyTorch": in_processes(pytorch_share, case, members)}
+def contestants(case: Case, members: int) -> dict[str, Callable[[], Trainer]]:
+    """Makers, Kilter's first; scikit-learn has no batch norm or dropout, `torch.func` no batch norm with averages."""
+    found = {
+        "Kilter": partial(kilter, case, members),
+        "PyTorch": partial(in_processes, pytorch_share, case, members),
+    }
     if not case.dressed:
-        found["scikit-learn"] = in_processes(scikit_learn_share, case, members)
-        found["torch.func"] = torch_func(case, members)
-    return found | {"JAX vmap": plain_jax(case, members)}
+        found["scikit-learn"] = partial(in_processes, scikit_learn_share, case, members)
+        found["torch.func"] = partial(torch_func, case, members)
+    return found | {"JAX vmap": partial(plain_jax, case, members)}
 
 
 def spread(values: Sequence[float]) -> str:
@@ -267,7 +270,7 @@ def spread(values: Sequence[float]) -> str:
 
 def measure(case: Case, members: int, rounds: int) -> None:
     """Print the rows of one case and fleet."""
-    trainers = contestants(case, members)
+    trainers = {name: make() for name, make in contestants(case, members).items()}
     for train in trainers.values():
         train(0)
     times: dict[str, list[float]] = {name: [] for name in trainers}

@@ -7,7 +7,8 @@ import numpy as np
 
 import kilter as kl
 from kilter import losses, nn, optim
-from one_network import MNIST, Case, kilter_net, mnist
+from rows.mnist_cnn import kilter_net
+from sets import MNIST, mnist
 
 
 def digits_recipe() -> kl.Recipe:
@@ -34,7 +35,7 @@ def mnist_scores() -> list[float]:
     images = x.reshape(-1, 28, 28, 1)
     data = kl.data.from_arrays(images[:8000], y[:8000], validation=(images[8000:], y[8000:]))
     recipe = kl.Recipe(
-        kilter_net(Case("", x, y, (), 128, 10)),
+        kilter_net(),
         losses.SoftmaxCrossEntropy(),
         optimizer=optim.Adam(optim.Cosine(4e-3)),
         batch_size=64,

@@ -19,7 +19,7 @@ from sklearn.datasets import load_digits
 
 import kilter as kl
 from kilter import losses, nn, optim
-from one_network import MNIST, mnist
+from sets import MNIST, mnist
 
 # Nets on MNIST-1D with the learning rates and dropout rates to choose from, and how long they train.
 RATES = {

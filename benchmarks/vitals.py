@@ -1,10 +1,9 @@
 """What does watching a training cost? Ratios of watched to plain training, in Kilter and in PyTorch with hooks.
 
-The nets, rows and batches of `one_network.py`, side by side in one process: rounds alternate between the contestants, and a
-ratio is taken within a round. Kilter is watched as by default, with a record after every epoch, and with the rules looking
-on, which say at once what goes wrong (`kl.train(watch=)`). PyTorch's hooks compute the same statistics on the same number
-of rows, after every so many epochs as Kilter's default does, and at every update on its batch, as hooks are mostly used.
-Compiling is timed apart.
+Three nets, side by side in one process: rounds alternate between the contestants, and a ratio is taken within a round.
+Kilter is watched as by default, with a record after every epoch, and with the rules looking on, which say at once what goes
+wrong (`kl.train(watch=)`). PyTorch's hooks compute the same statistics on the same number of rows, after every so many
+epochs as Kilter's default does, and at every update on its batch, as hooks are mostly used. Compiling is timed apart.
 
     python benchmarks/vitals.py             # all rows of the table
     python benchmarks/vitals.py --quick     # a smoke test
@@ -14,28 +13,33 @@ import argparse
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 
+import numpy as np
 import torch
 
 import kilter as kl
 from kilter import losses, optim
-from one_network import Case, digits, kilter_net, mnist, spread, torch_net
+from measured import Spread
+from rows import mlp, mnist_cnn
+from sets import digits, mnist
+from sides.job import Job
+from sides.pytorch import inputs
 
 Trainer = Callable[[int], float]
 PLAIN, DEFAULT, EACH, TOLD = "plain", "default watch", "record an epoch", "default, and told"
 STRIDE, UPDATE = "hooks, same stride", "hooks, every update"
 
 
-def kilter(case: Case, watch: kl.Watch | None, *, doctor: bool = False) -> tuple[Trainer, float]:
+def kilter(job: Job, watch: kl.Watch | None, *, doctor: bool = False) -> tuple[Trainer, float]:
     """Trainer and seconds to compile; with ``doctor`` the rules look at the training on its way."""
-    x = case.x if case.hidden else case.x.reshape(-1, 28, 28, 1)
-    data = kl.data.from_arrays(x, case.y, validation=0)
+    data = kl.data.from_arrays(job.x, job.y, validation=0)
     recipe = kl.Recipe(
-        kilter_net(case),
+        job.kilter(),
         losses.SoftmaxCrossEntropy(),
         optimizer=optim.Adam(1e-3),
-        batch_size=case.batch,
-        epochs=case.epochs,
+        batch_size=job.batch,
+        epochs=job.epochs,
     )
 
     def trained(seed: int) -> kl.Run:
@@ -85,17 +89,15 @@ class Hooks:
         return torch.stack([each.float() for each in told]).tolist() + histogram.tolist()
 
 
-def pytorch(case: Case, stride: int | None) -> Trainer:
+def pytorch(job: Job, stride: int | None) -> Trainer:
     """PyTorch eager; ``stride``: epochs between records on 256 rows, 0 for one at every update, None for none."""
-    if case.hidden:
-        x = torch.from_numpy(case.x)
-    else:
-        x = torch.from_numpy(case.x.reshape(-1, 1, 28, 28)).contiguous(memory_format=torch.channels_last)
-    y, loss = torch.from_numpy(case.y), torch.nn.CrossEntropyLoss()
+    x, y, loss = inputs(job), torch.from_numpy(job.y), torch.nn.CrossEntropyLoss()
 
     def train(seed: int) -> float:
         torch.manual_seed(seed)
-        net = torch_net(case)
+        net = job.torch()
+        for module in net:
+            module.inplace = False  # hooks cannot follow what is changed in place
         optimizer, hooks = torch.optim.Adam(net.parameters()), None if stride is None else Hooks(net)
         first = [weight.detach().clone() for weight in net.parameters()]
         start = time.perf_counter()
@@ -111,10 +113,10 @@ def pytorch(case: Case, stride: int | None) -> Trainer:
             for begun, weight in zip(first, net.parameters(), strict=True):
                 hooks.records += [weight.norm().item(), weight.grad.norm().item(), (weight - begun).norm().item()]
 
-        for epoch in range(case.epochs):
+        for epoch in range(job.epochs):
             if stride and epoch % stride == 0:
                 record(torch.arange(min(256, len(x))))
-            for rows in torch.randperm(len(x)).split(case.batch):
+            for rows in torch.randperm(len(x)).split(job.batch):
                 if stride == 0:
                     record(rows)
                 else:
@@ -128,28 +130,38 @@ def pytorch(case: Case, stride: int | None) -> Trainer:
     return train
 
 
-def cases(quick: bool) -> list[Case]:
+def jobs(quick: bool) -> dict[str, Job]:
     """The rows of the table."""
     rows = 512 if quick else 8000
-    return [
-        Case("digits 64-128-128-10, batch 64", *digits(), (128, 128), 64, 2 if quick else 100),
-        Case("MNIST 784-512-512-512-10, batch 128", *mnist(rows), (512, 512, 512), 128, 2 if quick else 20),
-        Case("MNIST conv 32-64-128, batch 128", *mnist(rows // 2), (), 128, 1 if quick else 20),
-    ]
+    x, y = mnist(rows)
+    images, labels = x[: rows // 2].reshape(-1, 28, 28, 1), y[: rows // 2]
+    return {
+        "digits 64-128-128-10, batch 64": dense(*digits(), (128, 128), 64, 2 if quick else 100),
+        "MNIST 784-512-512-512-10, batch 128": dense(x, y, (512, 512, 512), 128, 2 if quick else 20),
+        "MNIST conv 32-64-128, batch 128": Job(
+            images, labels, 128, 1 if quick else 20, mnist_cnn.kilter_net, mnist_cnn.torch_net
+        ),
+    }
 
 
-def measure(case: Case, rounds: int) -> None:
-    """Print the rows of one case."""
+def dense(x: np.ndarray, y: np.ndarray, hidden: tuple[int, ...], batch: int, epochs: int) -> Job:
+    """A multilayer perceptron."""
+    case = mlp.Case((x.shape[1], *hidden, 10), len(x), batch, epochs)
+    return Job(x, y, batch, epochs, partial(mlp.kilter_net, case), partial(mlp.torch_net, case))
+
+
+def measure(name: str, job: Job, rounds: int) -> None:
+    """Print the rows of one net."""
     watches = {PLAIN: None, DEFAULT: kl.Watch(), EACH: kl.Watch(every=1)}
-    made = {name: kilter(case, watch) for name, watch in watches.items()}
-    made[TOLD] = kilter(case, kl.Watch(), doctor=True)
-    stride = kl.Watch().stride(epochs=case.epochs, trained=len(case.x))
+    made = {name: kilter(job, watch) for name, watch in watches.items()}
+    made[TOLD] = kilter(job, kl.Watch(), doctor=True)
+    stride = kl.Watch().stride(epochs=job.epochs, trained=len(job.x))
     groups = {
         "Kilter": {name: trainer for name, (trainer, _) in made.items()},
-        "PyTorch": {PLAIN: pytorch(case, None), STRIDE: pytorch(case, stride), UPDATE: pytorch(case, 0)},
+        "PyTorch": {PLAIN: pytorch(job, None), STRIDE: pytorch(job, stride), UPDATE: pytorch(job, 0)},
     }
     compiling = made[DEFAULT][1] - made[PLAIN][1]
-    print(f"{case.name}: {case.epochs} epochs, a record every {stride}; {compiling:.1f} s more to compile when watched")
+    print(f"{name}: {job.epochs} epochs, a record every {stride}; {compiling:.1f} s more to compile when watched")
     for library, trainers in groups.items():
         times: dict[str, list[float]] = {name: [] for name in trainers}
         for train in trainers.values():
@@ -159,7 +171,7 @@ def measure(case: Case, rounds: int) -> None:
                 times[name].append(train(seed))
         for name in list(trainers)[1:]:
             ratios = [watched / plain for watched, plain in zip(times[name], times[PLAIN], strict=True)]
-            print(f"    {library:8s} {name:20s} {spread(ratios)} times the plain training", flush=True)
+            print(f"    {library:8s} {name:20s} {Spread.of(ratios)} times the plain training", flush=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -170,8 +182,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     warnings.simplefilter("ignore", kl.FindingWarning)
     warnings.filterwarnings("ignore", "Full backward hook is firing")  # on the rows themselves, which is meant
-    for case in cases(options.quick):
-        measure(case, 1 if options.quick else options.rounds)
+    for name, job in jobs(options.quick).items():
+        measure(name, job, 1 if options.quick else options.rounds)
 
 
 if __name__ == "__main__":

@@ -8,9 +8,8 @@ import pytest
 
 FOLDER = Path(__file__).parent.parent / "benchmarks"
 NAMES = [
-    *("one_network", "estimators", "masks", "kernels", "sequences", "depth", "strategies", "recipes"),
+    *("page", "estimators", "masks", "kernels", "sequences", "depth", "strategies", "recipes", "layers"),
     *("search", "importance", "fleet", "growth", "many_models", "molds", "vitals", "seeing", "checkpoints"),
-    "layers",
 ]
 
 

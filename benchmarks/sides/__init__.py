@@ -1,0 +1,1 @@
+"""The contestants that train: Kilter, and each peer in its best form."""
