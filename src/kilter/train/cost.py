@@ -80,7 +80,7 @@ def cost_of(recipe: Recipe, data: Dataset) -> Cost:
 
     Activations are the arrays that the chain rule keeps of one batch, from the outputs back to the parameters.
     """
-    batch, judged = min(recipe.batch_size, len(data.train)), data.validation is not None
+    batch, judged = min(recipe.batch_size, data.rows), data.validation is not None
     rows = tuple(len(part) for part in data.parts.values())
     cost = _cost(jax.tree.structure(recipe), data.shape, batch, judged, rows, bool(data.classes))
     return replace(cost, history=_EPOCH * recipe.epochs)

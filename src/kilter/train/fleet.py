@@ -86,7 +86,7 @@ class Fleet:
         stack = Stack(np.arange(self.size), to_shares(slots, mesh), members, mesh, self.layout.quickly)
         with ThreadPoolExecutor() as pool:  # XLA leaves other threads alone while it works
             jobs = [] if self.task.paused else [pool.submit(compiled, drawing)]
-            jobs.append(pool.submit(compiled, stack.program.lower(*self._arguments(stack, 0, 0))))
+            jobs += [pool.submit(compiled, lowered) for lowered in self._training(stack)]
             jobs.append(pool.submit(compiled, judge.lower(*stack.judging(self.judged, bool(self.data.classes)))))
             jobs += [pool.submit(compiled, lowered) for lowered in self.watcher.lowered(stack, self.rows.train)]
             for job in jobs:
@@ -100,7 +100,7 @@ class Fleet:
             self.compile()
         began, layout = time.perf_counter(), self.layout
         self._fill()
-        with Line(self.most, len(self.data.train), self.size, progress) as line:
+        with Line(self.most, self.data.rows, self.size, progress) as line:
             outcome = self._epochs(line, stop)
         self._settle()
         self.seconds["train"] = time.perf_counter() - began
@@ -144,7 +144,7 @@ class Fleet:
 
     def _remember_pace(self) -> None:
         alike = structure(self.task.members[0][0]) if self.mold is None else self.mold
-        pace.remember(alike, len(self.data.train), self.layout, self.seconds["train"] / self.stack_epochs)
+        pace.remember(alike, self.data.rows, self.layout, self.seconds["train"] / self.stack_epochs)
 
     def _fill(self) -> None:
         """Draw all members, or take the paused. Those of most epochs and updates stand together, to end together."""
@@ -168,20 +168,15 @@ class Fleet:
     def _epochs(self, line: Line, stop: Interrupt) -> Outcome:
         """Run epochs, a chunk at a time, every stack in turn, until all members have ended."""
         done, chunk, first = self.task.first, 1, self.stacks[0]
-        self._record(first, first.advance(*self._chunk(first.mesh, done, 0))[0], done)  # names the columns
+        self._name_columns(first, done)
         self.watcher.look(self.stacks, self.rows.train, done, self.history["lr"], self._draw)
         self._regroup(0.0, 0)
         while self.stacks:
             began = time.perf_counter()
             count = min(chunk, self.longest, self.watcher.next(self.stacks, done, self.most) - done)
-            shared = self._chunk(self.stacks[0].mesh, done, count)
-            made = 1
-            for stack in self.stacks:
-                if stop.asked:
-                    return Outcome.INTERRUPTED
-                history, ran = stack.advance(*shared)
-                self._record(stack, history, done)
-                made = max(made, ran)
+            made = self._advance(done, count, line, stop)
+            if not made:
+                return Outcome.INTERRUPTED
             note_epochs(self.task, done, {name: column[:, done : done + made] for name, column in self.history.items()})
             done += made
             self.stack_epochs += made * len(self.stacks)
@@ -191,6 +186,26 @@ class Fleet:
             self.watcher.look(self.stacks, self.rows.train, done, self.history["lr"], self._draw)
             self._regroup(seconds, self.most - done)
         return Outcome.FINISHED
+
+    def _training(self, stack: Stack) -> list[Any]:
+        """The programs that train such a stack, to be compiled."""
+        return [stack.program.lower(*self._arguments(stack, 0, 0))]
+
+    def _name_columns(self, stack: Stack, done: int) -> None:
+        """Begin the columns of the history; of no epochs, so that nothing is trained."""
+        self._record(stack, stack.advance(*self._chunk(stack.mesh, done, 0))[0], done)
+
+    def _advance(self, done: int, count: int, line: Line, stop: Interrupt) -> int:
+        """Bring all stacks up to ``count`` epochs forward; the most that one ran, 0 where someone asked to stop."""
+        shared = self._chunk(self.stacks[0].mesh, done, count)
+        made = 1
+        for stack in self.stacks:
+            if stop.asked:
+                return 0
+            history, ran = stack.advance(*shared)
+            self._record(stack, history, done)
+            made = max(made, ran)
+        return made
 
     def _column(self, name: str) -> Any:
         return self.history.setdefault(name, np.full((self.size, self.most), np.nan, np.float32))

@@ -9,9 +9,10 @@ from kilter.core.checks import check_seed
 from kilter.core.devices import usable_cores
 from kilter.core.errors import InputError
 from kilter.data.dataset import Dataset
+from kilter.data.stream import Stream
 from kilter.train.check import check_all
 from kilter.train.fleet import Fleet
-from kilter.train.interrupt import interruptible
+from kilter.train.interrupt import Interrupt, interruptible
 from kilter.train.notes import note_ends, noted
 from kilter.train.plan import Group, plan_of
 from kilter.train.program import let_go
@@ -19,6 +20,7 @@ from kilter.train.recipe import Recipe
 from kilter.train.rows import loader
 from kilter.train.run import Run
 from kilter.train.runs import Runs
+from kilter.train.streaming import BrokenStream, Streamed
 from kilter.train.task import Task
 from kilter.train.watching import check_watch
 from kilter.vitals.watch import Watch, watch_of
@@ -67,16 +69,27 @@ def train_fleet(
     watch = watch_of(watch)
     if watch is not None:
         check_watch(watch, recipes, data)
+    if bootstrap and isinstance(data, Stream):
+        raise InputError("bootstrap needs all rows in memory, but these are a stream; use kl.data.from_table or from_arrays")
     if bootstrap:
         data = replace(data, title=f"{data.title}, bootstrap sample")
     task = Task([(recipe, seed) for recipe in recipes for seed in seeds], data, start, bootstrap, watch=watch)
     with noted(task, log) as task, interruptible() as stop:
         runs: dict[int, Run] = {}
         for indices, fleet in fleets(task):
-            found = fleet.run(progress, stop)
+            found = _run(fleet, progress, stop, runs)
             note_ends(task, indices, found)
             runs |= dict(zip(indices, found, strict=True))
     return Runs((runs[index] for index in range(len(task.members))), seeds=len(seeds))
+
+
+def _run(fleet: Fleet, progress: bool | None, stop: Interrupt, before: dict[int, Run]) -> list[Run]:
+    """The runs of a fleet; where its stream breaks off, those before it are not lost either."""
+    try:
+        return fleet.run(progress, stop)
+    except BrokenStream as error:
+        error.runs = Runs([*before.values(), *error.runs])
+        raise
 
 
 def fleets(task: Task) -> Iterator[tuple[Sequence[int], Fleet]]:
@@ -85,11 +98,13 @@ def fleets(task: Task) -> Iterator[tuple[Sequence[int], Fleet]]:
     While one runs the programs of the next are compiled, as many beside each other as there are cores: XLA leaves other
     threads alone while it works. Members that memory cannot hold at once follow in a fleet of their own.
     """
-    load = loader(task.data, task.start)
-    groups = plan_of(task.members, task.data, task.foresight, cast=task.watch is None).groups
+    load, cast = loader(task.data, task.start), task.watch is None and not isinstance(task.data, Stream)
+    groups = plan_of(task.members, task.data, task.foresight, cast=cast).groups
+
+    kind = Streamed if isinstance(task.data, Stream) else Fleet
 
     def launch(group: Group, indices: Sequence[int]) -> Fleet:
-        return Fleet.launch(task.take(indices), group.layout, load, group.mold)
+        return kind.launch(task.take(indices), group.layout, load, group.mold)
 
     for first in range(0, len(groups), _HELD):
         let_go(_HELD)

@@ -1,0 +1,212 @@
+"""Fleets on a stream: an epoch goes through windows of rows, and is judged and closed as any other."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from kilter.core.errors import FileError, InputError
+from kilter.data.dataset import Part
+from kilter.data.stream import Stream
+from kilter.data.streams.windows import Window, window_size, windows
+from kilter.train import batches
+from kilter.train.ahead import ahead
+from kilter.train.fleet import Fleet
+from kilter.train.interrupt import Interrupt
+from kilter.train.order import permutation
+from kilter.train.outcome import Outcome
+from kilter.train.placing import to_all, to_shares
+from kilter.train.progress import Line
+from kilter.train.run import Run
+from kilter.train.runs import Runs
+from kilter.train.stack import Stack
+from kilter.train.step import Batch, Learner
+from kilter.train.window_program import close_epoch, run_window
+
+Array = np.ndarray[Any, Any]
+
+
+class BrokenStream(FileError):
+    """A stream could not be read to its end while networks trained on it; what they had learned is in ``runs``.
+
+    Attributes:
+        runs: of all members, as they were after the last whole epoch.
+    """
+
+    def __init__(self, message: str, place: str = "", runs: Runs | None = None) -> None:
+        super().__init__(message, place)
+        self.runs = Runs() if runs is None else runs
+
+
+class Halfway(NamedTuple):
+    """Members within an epoch, between two windows. The order of what follows is a function of its numbers alone.
+
+    Attributes:
+        epoch: its number, from 0.
+        windows: that it has behind it.
+        learners: of each stack.
+        sums: of the losses so far, float64 ``(members,)`` for each stack.
+    """
+
+    epoch: int
+    windows: int
+    learners: list[Learner]
+    sums: list[Array]
+
+
+@dataclass
+class Streamed(Fleet):
+    """Members of one structure that train on a stream.
+
+    Attributes:
+        halfway: where the first epoch goes on; None: it begins.
+        between: called with the state after every window; None: nothing is done.
+        broken: what was wrong with the stream.
+    """
+
+    halfway: Halfway | None = None
+    between: Callable[[Halfway], None] | None = None
+    broken: InputError | None = field(default=None, init=False)
+
+    def run(self, progress: bool | None, stop: Interrupt) -> list[Run]:
+        """Train to the end.
+
+        Raises:
+            BrokenStream: the stream could not be read to its end, after at least one epoch was trained.
+        """
+        runs = super().run(progress, stop)
+        if self.broken is None:
+            return runs
+        done = max(len(run.history["loss"]) for run in runs)
+        if not done:
+            raise self.broken
+        raise BrokenStream(
+            f"{self.broken.message}; {done} of {self.most} epochs were trained, and what they gave is kept: `runs` of this "
+            "error, from which start= goes on",
+            self.broken.place,
+            Runs(runs),
+        ) from self.broken
+
+    @property
+    def longest(self) -> int:
+        return 1
+
+    @property
+    def _stream(self) -> Stream:
+        assert isinstance(self.data, Stream)
+        return self.data
+
+    @property
+    def _shape(self) -> tuple[int, int]:
+        """Updates of a window, and rows of a batch."""
+        batch = batches.batch_of(self.task.members[0][0], self.data.rows)
+        return window_size(self._stream.feed, batch) // batch, batch
+
+    @property
+    def _updates(self) -> int:
+        """Updates of an epoch."""
+        return batches.updates(self.task.members[0][0], self.data.rows)
+
+    def _training(self, stack: Stack) -> list[Any]:
+        steps, batch = self._shape
+        like = self.rows.train
+
+        def room(leaf: Any) -> Any:
+            return jax.ShapeDtypeStruct((steps * batch, *leaf.shape[1:]), leaf.dtype, sharding=leaf.sharding)
+
+        order = to_all(np.zeros((len(self._seeds), steps, batch), np.int32), stack.mesh)
+        learners = stack.members.learner
+        losses = to_shares(np.zeros(len(stack.roster.seats), np.float32), stack.mesh)
+        window = run_window.lower(*self._window(stack, learners, jax.tree.map(room, like), order, 0, 0))
+        return [window, close_epoch.lower(*self._closing(stack, learners, losses, 0))]
+
+    def _name_columns(self, stack: Stack, done: int) -> None:
+        losses = np.zeros(len(stack.roster.seats), np.float32)
+        _, line = close_epoch.eval_shape(*self._closing(stack, stack.members.learner, losses, done))
+        for name in line:
+            self._column(name)
+
+    def _epochs(self, line: Line, stop: Interrupt) -> Outcome:
+        try:
+            return super()._epochs(line, stop)
+        except InputError as error:  # stacks stand where the last epoch ended
+            self.broken = error
+            return Outcome.INTERRUPTED
+
+    def _advance(self, done: int, count: int, line: Line, stop: Interrupt) -> int:
+        if stop.asked:
+            return 0
+        state = Halfway(done, 0, [stack.members.learner for stack in self.stacks], [np.float64(0.0)] * len(self.stacks))
+        if self.halfway is not None and self.halfway.epoch == done:
+            state = self.halfway
+        learners, sums, seen = list(state.learners), list(state.sums), state.windows * self._shape[0] * self._shape[1]
+        number, flying = state.windows, None
+        with ahead(self._windows(done, state.windows)) as items:
+            for batch, order, rows in items:
+                told = []
+                for place, stack in enumerate(self.stacks):
+                    first = done * self._updates + number * self._shape[0]
+                    arguments = self._window(stack, learners[place], batch, order, first, rows)
+                    learners[place], losses = run_window(*arguments)
+                    told.append(losses)
+                # One window is in flight while the next one is made ready.
+                sums, flying = _added(sums, flying), told
+                number, seen = number + 1, seen + rows
+                line.within(done + seen / self.data.rows)
+                if self.between is not None:
+                    sums, flying = _added(sums, flying), None
+                    self.between(Halfway(done, number, list(learners), list(sums)))
+                if stop.asked:
+                    break
+        sums = _added(sums, flying)
+        for stack, learner, total in zip(self.stacks, learners, sums, strict=True):
+            self._close(stack, learner, total / max(seen, 1), done)
+        return 1
+
+    def _close(self, stack: Stack, learner: Learner, losses: Array, done: int) -> None:
+        losses = to_shares(losses.astype(np.float32), stack.mesh)
+        stack.members, line = close_epoch(*self._closing(stack, learner, losses, done))
+        members = len(stack.indices)
+        self._record(stack, {name: np.asarray(values)[:members, None] for name, values in line.items()}, done)
+
+    def _windows(self, epoch: int, start: int) -> Iterator[tuple[Batch, Any, int]]:
+        """The windows of an epoch on the devices, with the orders of their rows."""
+        (steps, batch), recipe, mesh = self._shape, self.task.members[0][0], self.stacks[0].mesh
+        feed = self._stream.feed
+        found = windows(feed, steps * batch, batch, epoch, recipe.shuffle, self._preprocessed, start)
+        for number, window in enumerate(found, start):
+            orders = [self._order_of(seed, epoch, number, window, (steps, batch)) for seed in self._seeds]
+            part = window.part
+            yield to_all(Batch(part.x, part.y, part.weights), mesh), to_all(np.stack(orders), mesh), window.rows
+
+    def _order_of(self, seed: int, epoch: int, number: int, window: Window, shape: tuple[int, int]) -> Array:
+        """Row numbers of a window; those behind the rows that count are in their places."""
+        order = np.arange(shape[0] * shape[1], dtype=np.int32)
+        if self.task.members[0][0].shuffle:
+            order[: window.rows] = permutation(seed, epoch, window.rows, number)
+        return order.reshape(shape)
+
+    def _preprocessed(self, part: Part) -> Part:
+        inputs, targets = self.scaling
+        weights = None if part.weights is None else (part.weights / self._stream.feed.weight).astype(np.float32)
+        return Part(inputs.apply(part.x), targets.apply(part.y), weights)
+
+    def _window(
+        self, stack: Stack, learners: Learner, batch: Batch, order: Any, first: int, rows: int
+    ) -> tuple[Any, ...]:
+        padded = self.data.rows % self._shape[1] != 0
+        return stack.roster, learners, batch, order, np.int32(first), np.int32(rows), padded, stack.mesh
+
+    def _closing(self, stack: Stack, learners: Learner, losses: Any, epoch: int) -> tuple[Any, ...]:
+        last = np.int32((epoch + 1) * self._updates - 1)
+        return stack.roster, stack.members, learners, losses, self.rows, np.int32(epoch), last, stack.mesh
+
+
+def _added(sums: list[Array], told: list[jax.Array] | None) -> list[Array]:
+    """Sums with those of a window, which is waited for."""
+    if told is None:
+        return sums
+    return [total + np.asarray(own, np.float64) for total, own in zip(sums, told, strict=True)]
