@@ -78,7 +78,7 @@ class TableDraft:
         if len(found.kept):
             self.answers.add(found.values)
         kept = [*self.seen, self.target, *([self.weights] if self.weights else [])]
-        own = pa.table({name: _arrow(table.raw[name], name) for name in kept})
+        own = pa.table({name: table.raw[name] for name in kept})
         return own, found.kept, weights_of(table, self.weights)
 
     def take(self, piece: Any, rows: Array) -> Any:
@@ -144,10 +144,6 @@ class ArrayDraft:
         y = whole[1]
         target = learn(y if complete else self.answers.beside(y), self.task)
         return ArrayReader(whole[0].shape[1:], target)
-
-
-def _arrow(raw: Any, name: str) -> Any:
-    return raw if isinstance(raw, pa.Array | pa.ChunkedArray) else cells.canonical(raw, name)
 
 
 def _beside(column: Any, extra: Any) -> Any:

@@ -73,7 +73,7 @@ class Feed:
             if number > end:
                 break
             trained = (drawn if kept is None else drawn[kept]) >= self.held
-            part = part if trained.all() else taken(part, trained)
+            part = part if trained.all() else taken(part, np.flatnonzero(trained))
             if len(part):
                 yield part
         if number != end:
@@ -83,7 +83,7 @@ class Feed:
             )
 
 
-def taken(part: Part, rows: Any) -> Part:
+def taken(part: Part, rows: Array) -> Part:
     """Some rows of a part; their weights stay as they are."""
     return Part(part.x[rows], part.y[rows], None if part.weights is None else part.weights[rows])
 

@@ -14,7 +14,7 @@ from kilter.core.errors import FileError
 from kilter.data.reading import listed
 
 _ENDINGS = (".parquet", ".pq")
-_BUFFER = 1 << 18
+_BUFFER = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class ParquetFiles:
         path, group = self.groups[block]
         with _sentences(path):
             file = parquet.ParquetFile(path, buffer_size=_BUFFER, pre_buffer=False)
-            yield from file.iter_batches(rows, row_groups=[group])
+            yield from file.iter_batches(rows, row_groups=[group], use_threads=False)
 
     def place(self, block: int) -> str:
         path, group = self.groups[block]

@@ -17,11 +17,13 @@ class Pool:
         room: bytes that they may take.
         bound: lots below it are kept.
         pieces: the rows, piece by piece, each with the lots of its rows.
+        taken: bytes of all pieces.
     """
 
     room: int
     bound: float = 1.0
     pieces: list[tuple[Any, Array]] = field(default_factory=list)
+    taken: int = 0
 
     def add(self, piece: Any, lots: Array, take: Callable[[Any, Array], Any], size: Callable[[Any], int]) -> None:
         """Add those rows of a piece whose lots are low enough.
@@ -32,14 +34,16 @@ class Pool:
             take: gives the rows of a piece with these numbers.
             size: gives the bytes of a piece.
         """
-        self._keep(piece, lots, take)
-        while sum(size(each) for each, _ in self.pieces) > self.room:
+        self._keep(piece, lots, take, size)
+        while self.taken > self.room:
             self.bound /= 2
-            before, self.pieces = self.pieces, []
+            before, self.pieces, self.taken = self.pieces, [], 0
             for each, own in before:
-                self._keep(each, own, take)
+                self._keep(each, own, take, size)
 
-    def _keep(self, piece: Any, lots: Array, take: Callable[[Any, Array], Any]) -> None:
+    def _keep(self, piece: Any, lots: Array, take: Callable[[Any, Array], Any], size: Callable[[Any], int]) -> None:
         chosen = np.flatnonzero(lots < self.bound)
         if len(chosen):
-            self.pieces.append((take(piece, chosen), lots[chosen]))
+            kept = take(piece, chosen)
+            self.pieces.append((kept, lots[chosen]))
+            self.taken += size(kept)

@@ -1,10 +1,11 @@
 """Reads pieces of tables: features by their encoders, the fast way where a column needs none."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from kilter.core.errors import InputError
 from kilter.data import cells
@@ -45,8 +46,7 @@ class TableReader:
         return (len(self.door.categories),)
 
     def read(self, piece: Any) -> tuple[Part, Array | None]:
-        table = table_of(piece)
-        table.require([*self.door.columns, self.name, *([self.weights] if self.weights else [])])
+        table = table_of(piece, [*self.door.columns, self.name, *([self.weights] if self.weights else [])])
         found = answers(table, self.name, self.task)
         x, weights = self._features(table.raw, table.rows), weights_of(table, self.weights)
         y = self.target.encode(found.values, f"target {self.name!r}")
@@ -75,17 +75,24 @@ def _as_it_is(encoder: Any) -> bool:
     return isinstance(encoder, Number) and not encoder.gaps
 
 
-def table_of(piece: Any) -> Table:
-    """A piece as a table.
+def table_of(piece: Any, names: Sequence[str] | None = None) -> Table:
+    """A piece as a table of Arrow columns, all of them or those of these names.
 
     Raises:
-        InputError: no table.
+        InputError: no table, or columns that it lacks.
     """
     if isinstance(piece, tuple | list):
         raise InputError("a batch is a pair of arrays, but a table is needed where a target is named; leave target out")
     table = read(piece, "a batch")
-    index = [name for name in table.raw if name.startswith("__index_level_")]
-    return Table(table.title, table.rows, {name: table.raw[name] for name in table.raw if name not in index}, "it")
+    if names is None:
+        names = [name for name in table.raw if not name.startswith("__index_level_")]
+    table.require(names)
+    raw = {name: _arrow(table.raw[name], name) for name in names}
+    return Table(table.title, table.rows, raw, "it")
+
+
+def _arrow(raw: Any, name: str) -> Any:
+    return raw if isinstance(raw, pa.Array | pa.ChunkedArray) else cells.canonical(raw, name)
 
 
 def answers(table: Table, name: str, task: str | None) -> Outcomes:

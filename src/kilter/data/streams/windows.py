@@ -1,5 +1,7 @@
 """Windows: the training rows of an epoch in pieces of one size, each a number of whole batches, the last filled up."""
 
+import math
+import mmap
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -110,7 +112,9 @@ def _arrays(part: Part) -> tuple[Array, Array, Array | None]:
 
 
 def _empty(like: Array, rows: int) -> Array:
-    return np.zeros((rows, *like.shape[1:]), like.dtype)
+    """Room for rows, in pages of its own: devices that are cores take them as they are, and they go back at once."""
+    shape = (rows, *like.shape[1:])
+    return np.ndarray(shape, like.dtype, mmap.mmap(-1, max(1, like.itemsize * math.prod(shape))))
 
 
 def _cut(part: Part, first: int, end: int) -> Part:
