@@ -9,7 +9,7 @@ import pytest
 FOLDER = Path(__file__).parent.parent / "benchmarks"
 NAMES = [
     *("one_network", "estimators", "masks", "kernels", "sequences", "depth", "strategies", "recipes"),
-    *("search", "importance", "fleet", "growth", "many_models", "molds", "vitals", "seeing"),
+    *("search", "importance", "fleet", "growth", "many_models", "molds", "vitals", "seeing", "streaming"),
 ]
 
 

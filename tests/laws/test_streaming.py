@@ -14,7 +14,7 @@ from kilter.core.errors import FileError, InputError
 from kilter.train.ahead import ahead
 from kilter.train.interrupt import Interrupt
 from kilter.train.launch import fleets
-from kilter.train.streaming import BrokenStream
+from kilter.train.streaming import StreamError
 from kilter.train.task import Task
 
 DRAW = np.random.default_rng(4)
@@ -77,7 +77,9 @@ def test_numbers_are_scaled_as_in_memory(tmp_path):
         targets=data.Standardize(),
     )
     whole = train(own, data.from_arrays(X, y, validation=(X[:300], y[:300])))
-    found = train(own, data.stream(tmp_path, target="y", validation=lambda: [pa.table(columns).slice(0, 300)], memory=LEAST))
+    found = train(
+        own, data.stream(tmp_path, target="y", validation=lambda: [pa.table(columns).slice(0, 300)], memory=LEAST)
+    )
     np.testing.assert_allclose(found.predict(tmp_path / "rows.parquet"), whole.predict(X), rtol=1e-5)
     assert found.metrics["rmse"] == pytest.approx(whole.metrics["rmse"], rel=1e-4)
 
@@ -128,7 +130,7 @@ def test_it_is_watched(stream):
 
 @pytest.mark.parametrize("windows", [1, 3])
 def test_what_pauses_between_windows_goes_on_at_the_exact_row(stream, run, windows):
-    class Enough(Exception):
+    class EnoughError(Exception):
         pass
 
     kept = []
@@ -136,14 +138,14 @@ def test_what_pauses_between_windows_goes_on_at_the_exact_row(stream, run, windo
     def leave(state):
         if (state.epoch, state.windows) == (1, windows):
             kept.append(state)
-            raise Enough
+            raise EnoughError
 
     task = Task([(recipe(shuffle=True), 0)], stream, until=1)
     ((_, before),) = fleets(task)
     before.run(False, Interrupt())
     ((_, first),) = fleets(Task(task.members, stream, paused=before.paused()))
     first.between = leave
-    with pytest.raises(Enough):
+    with pytest.raises(EnoughError):
         first.run(False, Interrupt())
     ((_, second),) = fleets(Task(task.members, stream, paused=before.paused()))
     second.halfway = jax.device_get(kept[0])
@@ -183,7 +185,7 @@ def test_what_was_trained_before_a_file_broke_is_kept(files, epochs, monkeypatch
         train(recipe(shuffle=True, epochs=4, optimizer=optim.Adam(0.01)), stream)
     assert "\n" not in str(caught.value)
     if not epochs:
-        assert not isinstance(caught.value, BrokenStream)
+        assert not isinstance(caught.value, StreamError)
         return
     assert "2 of 4 epochs were trained" in str(caught.value)
     (kept,) = caught.value.runs

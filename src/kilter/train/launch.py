@@ -20,7 +20,7 @@ from kilter.train.recipe import Recipe
 from kilter.train.rows import loader
 from kilter.train.run import Run
 from kilter.train.runs import Runs
-from kilter.train.streaming import BrokenStream, Streamed
+from kilter.train.streaming import Streamed, StreamError
 from kilter.train.task import Task
 from kilter.train.watching import check_watch
 from kilter.vitals.watch import Watch, watch_of
@@ -70,7 +70,9 @@ def train_fleet(
     if watch is not None:
         check_watch(watch, recipes, data)
     if bootstrap and isinstance(data, Stream):
-        raise InputError("bootstrap needs all rows in memory, but these are a stream; use kl.data.from_table or from_arrays")
+        raise InputError(
+            "bootstrap needs all rows in memory, but these are a stream; use kl.data.from_table or from_arrays"
+        )
     if bootstrap:
         data = replace(data, title=f"{data.title}, bootstrap sample")
     task = Task([(recipe, seed) for recipe in recipes for seed in seeds], data, start, bootstrap, watch=watch)
@@ -87,7 +89,7 @@ def _run(fleet: Fleet, progress: bool | None, stop: Interrupt, before: dict[int,
     """The runs of a fleet; where its stream breaks off, those before it are not lost either."""
     try:
         return fleet.run(progress, stop)
-    except BrokenStream as error:
+    except StreamError as error:
         error.runs = Runs([*before.values(), *error.runs])
         raise
 

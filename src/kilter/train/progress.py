@@ -39,7 +39,7 @@ class Bar:
         if self._progress is not None:
             self._progress.stop()
 
-    def show(self, done: int, told: str) -> None:
+    def show(self, done: float, told: str) -> None:
         """So many are done, and what is to be said of them."""
         if self._progress is not None:
             self._progress.update(self._task, completed=done, told=told)

@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from kilter.core.errors import FileError, InputError
@@ -15,6 +14,7 @@ from kilter.data.streams.windows import Window, window_size, windows
 from kilter.train import batches
 from kilter.train.ahead import ahead
 from kilter.train.fleet import Fleet
+from kilter.train.halfway import Course, Halfway
 from kilter.train.interrupt import Interrupt
 from kilter.train.order import permutation
 from kilter.train.outcome import Outcome
@@ -29,7 +29,7 @@ from kilter.train.window_program import close_epoch, run_window
 Array = np.ndarray[Any, Any]
 
 
-class BrokenStream(FileError):
+class StreamError(FileError):
     """A stream could not be read to its end while networks trained on it; what they had learned is in ``runs``.
 
     Attributes:
@@ -39,22 +39,6 @@ class BrokenStream(FileError):
     def __init__(self, message: str, place: str = "", runs: Runs | None = None) -> None:
         super().__init__(message, place)
         self.runs = Runs() if runs is None else runs
-
-
-class Halfway(NamedTuple):
-    """Members within an epoch, between two windows. The order of what follows is a function of its numbers alone.
-
-    Attributes:
-        epoch: its number, from 0.
-        windows: that it has behind it.
-        learners: of each stack.
-        sums: of the losses so far, float64 ``(members,)`` for each stack.
-    """
-
-    epoch: int
-    windows: int
-    learners: list[Learner]
-    sums: list[Array]
 
 
 @dataclass
@@ -75,7 +59,7 @@ class Streamed(Fleet):
         """Train to the end.
 
         Raises:
-            BrokenStream: the stream could not be read to its end, after at least one epoch was trained.
+            StreamError: the stream could not be read to its end, after at least one epoch was trained.
         """
         runs = super().run(progress, stop)
         if self.broken is None:
@@ -83,7 +67,7 @@ class Streamed(Fleet):
         done = max(len(run.history["loss"]) for run in runs)
         if not done:
             raise self.broken
-        raise BrokenStream(
+        raise StreamError(
             f"{self.broken.message}; {done} of {self.most} epochs were trained, and what they gave is kept: `runs` of this "
             "error, from which start= goes on",
             self.broken.place,
@@ -115,7 +99,8 @@ class Streamed(Fleet):
         like = self.rows.train
 
         def room(leaf: Any) -> Any:
-            return jax.ShapeDtypeStruct((steps * batch, *leaf.shape[1:]), leaf.dtype, sharding=leaf.sharding)
+            place = None if stack.mesh is None else leaf.sharding
+            return jax.ShapeDtypeStruct((steps * batch, *leaf.shape[1:]), leaf.dtype, sharding=place)
 
         order = to_all(np.zeros((len(self._seeds), steps, batch), np.int32), stack.mesh)
         learners = stack.members.learner
@@ -139,32 +124,28 @@ class Streamed(Fleet):
     def _advance(self, done: int, count: int, line: Line, stop: Interrupt) -> int:
         if stop.asked:
             return 0
-        state = Halfway(done, 0, [stack.members.learner for stack in self.stacks], [np.float64(0.0)] * len(self.stacks))
-        if self.halfway is not None and self.halfway.epoch == done:
-            state = self.halfway
-        learners, sums, seen = list(state.learners), list(state.sums), state.windows * self._shape[0] * self._shape[1]
-        number, flying = state.windows, None
-        with ahead(self._windows(done, state.windows)) as items:
-            for batch, order, rows in items:
-                told = []
-                for place, stack in enumerate(self.stacks):
-                    first = done * self._updates + number * self._shape[0]
-                    arguments = self._window(stack, learners[place], batch, order, first, rows)
-                    learners[place], losses = run_window(*arguments)
-                    told.append(losses)
-                # One window is in flight while the next one is made ready.
-                sums, flying = _added(sums, flying), told
-                number, seen = number + 1, seen + rows
-                line.within(done + seen / self.data.rows)
+        course = self._course(done)
+        with ahead(self._windows(done, course.windows)) as items:
+            for window, orders, rows in items:
+                first = done * self._updates + course.windows * self._shape[0]
+                own = zip(self.stacks, course.learners, strict=True)
+                told = [run_window(*self._window(*each, window, orders, first, rows)) for each in own]
+                course.add([learners for learners, _ in told], [losses for _, losses in told], rows)
+                line.within(done + course.rows / self.data.rows)
                 if self.between is not None:
-                    sums, flying = _added(sums, flying), None
-                    self.between(Halfway(done, number, list(learners), list(sums)))
+                    self.between(course.halfway(done))
                 if stop.asked:
                     break
-        sums = _added(sums, flying)
-        for stack, learner, total in zip(self.stacks, learners, sums, strict=True):
-            self._close(stack, learner, total / max(seen, 1), done)
+        for stack, learners, losses in zip(self.stacks, course.learners, course.means(), strict=True):
+            self._close(stack, learners, losses, done)
         return 1
+
+    def _course(self, epoch: int) -> Course:
+        """An epoch at its beginning, or where the members stood."""
+        if self.halfway is not None and self.halfway.epoch == epoch:
+            steps, batch = self._shape
+            return Course.onward(self.halfway, self.halfway.windows * steps * batch)
+        return Course([stack.members.learner for stack in self.stacks])
 
     def _close(self, stack: Stack, learner: Learner, losses: Array, done: int) -> None:
         losses = to_shares(losses.astype(np.float32), stack.mesh)
@@ -180,7 +161,8 @@ class Streamed(Fleet):
         for number, window in enumerate(found, start):
             orders = [self._order_of(seed, epoch, number, window, (steps, batch)) for seed in self._seeds]
             part = window.part
-            yield to_all(Batch(part.x, part.y, part.weights), mesh), to_all(np.stack(orders), mesh), window.rows
+            rows: Any = part.x, part.y, part.weights
+            yield to_all(Batch(*rows), mesh), to_all(np.stack(orders), mesh), window.rows
 
     def _order_of(self, seed: int, epoch: int, number: int, window: Window, shape: tuple[int, int]) -> Array:
         """Row numbers of a window; those behind the rows that count are in their places."""
@@ -203,10 +185,3 @@ class Streamed(Fleet):
     def _closing(self, stack: Stack, learners: Learner, losses: Any, epoch: int) -> tuple[Any, ...]:
         last = np.int32((epoch + 1) * self._updates - 1)
         return stack.roster, stack.members, learners, losses, self.rows, np.int32(epoch), last, stack.mesh
-
-
-def _added(sums: list[Array], told: list[jax.Array] | None) -> list[Array]:
-    """Sums with those of a window, which is waited for."""
-    if told is None:
-        return sums
-    return [total + np.asarray(own, np.float64) for total, own in zip(sums, told, strict=True)]

@@ -48,7 +48,9 @@ class Budget(NamedTuple):
         """
         found = memory if isinstance(memory, int) and not isinstance(memory, bool) else _parsed(memory)
         if found is None or found < _LEAST:
-            raise InputError(f"memory must be a number of bytes or a size such as '1GiB', at least 1MiB, got {memory!r}")
+            raise InputError(
+                f"memory must be a number of bytes or a size such as '1GiB', at least 1MiB, got {memory!r}"
+            )
         return cls(found)
 
 

@@ -22,9 +22,11 @@ class Draft(Protocol):
 
     Attributes:
         notes: sentences for the user, found by `reader`.
+        doubts: those of them that are said aloud.
     """
 
     notes: list[str]
+    doubts: list[str]
 
     def see(self, piece: Any) -> tuple[Any, Array, Array | None]:
         """See a piece: in a form that can be kept, the numbers of its rows that have a target, and weights of all rows."""
@@ -104,7 +106,9 @@ class TableDraft:
             choices.append(choose(name, column, rows))
         self.notes += [choice.note for choice in choices if choice.note]
         self.doubts += [choice.note for choice in choices if choice.note and choice.doubt]
-        encoders = tuple(coded(choice.encoder) if self.codes else choice.encoder for choice in choices if choice.encoder)
+        encoders = tuple(
+            coded(choice.encoder) if self.codes else choice.encoder for choice in choices if choice.encoder
+        )
         if not encoders:
             raise InputError(f"there are no columns to learn from: {'; '.join(self.notes[:3])}")
         return TableReader(TableDoor(encoders), target, self.target, self.weights, self.task)

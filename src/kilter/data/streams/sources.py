@@ -81,7 +81,8 @@ def batches(source: Any) -> Batches:
         InputError: something that can be gone through only once, or not at all.
     """
     if callable(source):
-        return Batches(source)
+        make: Any = source
+        return Batches(make)
     if not isinstance(source, Iterable):
         raise InputError(
             f"source is a {type(source).__name__}, but a stream is made of Parquet files, of arrays (x, y), of a "

@@ -94,7 +94,8 @@ class _Filling:
 
     def _put(self, part: Part) -> None:
         if self.window is None:
-            self.window = Part(*(None if each is None else _empty(each, self.size) for each in _arrays(part)))
+            weights = None if part.weights is None else _empty(part.weights, self.size)
+            self.window = Part(_empty(part.x, self.size), _empty(part.y, self.size), weights)
         for whole, own in zip(_arrays(self.window), _arrays(part), strict=True):
             if whole is not None and own is not None:
                 whole[self.filled : self.filled + len(own)] = own
@@ -122,5 +123,5 @@ def _cut(part: Part, first: int, end: int) -> Part:
 
 
 def _joined(parts: list[Part]) -> Part:
-    weights = None if parts[0].weights is None else np.concatenate([each.weights for each in parts if each.weights is not None])
-    return Part(np.concatenate([each.x for each in parts]), np.concatenate([each.y for each in parts]), weights)
+    x, y, weights = zip(*map(_arrays, parts), strict=True)
+    return Part(np.concatenate(x), np.concatenate(y), None if weights[0] is None else np.concatenate(weights))
