@@ -215,6 +215,13 @@ def test_a_bootstrap_needs_all_rows_in_memory(stream):
         kl.train_fleet([recipe()], stream, bootstrap=True)
 
 
+def test_what_needs_rows_in_memory_takes_the_sample_or_says_so(stream):
+    assert type(stream.sample) is kl.data.Dataset
+    assert stream.sample.train is stream.train
+    with pytest.raises(InputError, match=r"stream\.sample"):
+        kl.cross_validate(recipe(), stream)
+
+
 def test_work_ahead_is_bounded_and_ends():
     made = []
 

@@ -76,6 +76,11 @@ class Dataset:
         return len(self.train)
 
     @property
+    def sample(self) -> "Dataset":
+        """Rows that are in memory, as a dataset of their own: all of them, where the data is no stream."""
+        return self
+
+    @property
     def classes(self) -> int:
         """Number of classes; 0 where the target is not one."""
         return len(self.target.classes)

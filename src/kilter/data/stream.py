@@ -1,7 +1,7 @@
 """Data that memory need not hold: a dataset whose training rows are read again in every epoch."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from kilter.data.arrays import Array
@@ -29,6 +29,10 @@ class Stream(Dataset):
     @property
     def rows(self) -> int:
         return self.feed.rows
+
+    @property
+    def sample(self) -> Dataset:
+        return Dataset(**{each.name: getattr(self, each.name) for each in fields(Dataset)})
 
     def learned(self, preprocess: Preprocess, what: str) -> Statistics:
         def pieces() -> Iterator[tuple[Array, Array | None]]:
