@@ -76,6 +76,11 @@ class Dataset:
         return len(self.train)
 
     @property
+    def passing(self) -> int:
+        """Bytes of rows that pass through memory while it is trained on, beside those that are held."""
+        return 0
+
+    @property
     def sample(self) -> "Dataset":
         """Rows that are in memory, as a dataset of their own: all of them, where the data is no stream."""
         return self

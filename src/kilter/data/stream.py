@@ -31,6 +31,10 @@ class Stream(Dataset):
         return self.feed.rows
 
     @property
+    def passing(self) -> int:
+        return self.feed.budget.passing
+
+    @property
     def sample(self) -> Dataset:
         return Dataset(**{each.name: getattr(self, each.name) for each in fields(Dataset)})
 

@@ -138,9 +138,10 @@ def _without(tree: Any, params: Any) -> int:
 
 
 def row_bytes(data: Dataset) -> int:
-    """Bytes of the training and validation rows on one device."""
+    """Bytes of the training and validation rows on one device; of a stream those that are there at once."""
     parts = [part for part in (data.train, data.validation) if part is not None]
-    return sum(array.nbytes for part in parts for array in (part.x, part.y, part.weights) if array is not None)
+    held = sum(array.nbytes for part in parts for array in (part.x, part.y, part.weights) if array is not None)
+    return held + data.passing
 
 
 def size(tree: Any) -> int:

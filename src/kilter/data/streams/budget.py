@@ -7,9 +7,9 @@ from kilter.core.errors import InputError
 
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
 _LEAST = 1 << 20
-# Windows that are there at once: one that trains, one on the device, one that waits and one that is filled; and the
-# copy that a device makes.
-WINDOWS = 5
+# Windows that are there at once: one that trains and the one before it, one that waits, one that is done and one that is
+# being filled.
+_WINDOWS = 5
 
 
 class Budget(NamedTuple):
@@ -30,6 +30,11 @@ class Budget(NamedTuple):
     def window(self) -> int:
         """For the rows of one window."""
         return self.all // 16
+
+    @property
+    def passing(self) -> int:
+        """For all windows that are there at once."""
+        return _WINDOWS * self.window
 
     @property
     def piece(self) -> int:
