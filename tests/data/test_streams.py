@@ -13,6 +13,7 @@ from kilter import data
 from kilter.core.errors import DoubtWarning, FileError, InputError
 from kilter.data.streams.budget import Budget
 from kilter.data.streams.lots import lots
+from kilter.data.streams.pages import Pages
 
 ROWS = 600
 DRAW = np.random.default_rng(0)
@@ -320,3 +321,23 @@ def test_recipes_reckon_with_all_rows():
     x = DRAW.normal(size=(40_000, 10)).astype(np.float32)
     stream = data.stream((x, x[:, 0]), memory="1MiB")
     assert kl.recipes.plain(stream).batch_size == 256
+
+
+def test_pages_are_used_again_when_nothing_refers_to_them():
+    import jax
+
+    pages = Pages()
+    first = pages.room((1000, 4), np.float32)
+    first[:] = 1
+    place, part = first.ctypes.data, first[10:20]
+    del first
+    assert pages.room((1000, 4), np.float32).ctypes.data != place  # the part still refers to them
+    del part
+    again = pages.room((1000, 4), np.float32)
+    assert again.ctypes.data == place
+    again[:] = 2
+    on_device = jax.device_put(again)
+    del again
+    other = pages.room((1000, 4), np.float32)
+    other[:] = 3
+    assert (np.asarray(on_device) == 2).all()

@@ -14,6 +14,8 @@ from kilter.data.streams.lots import lots
 from kilter.data.streams.readers import Reader
 from kilter.data.streams.sources import Source
 
+_BLOCK = 1024
+
 
 @dataclass(frozen=True)
 class Feed:
@@ -40,7 +42,7 @@ class Feed:
     budget: Budget
 
     def parts(self, blocks: Iterable[int] | None = None) -> Iterator[Part]:
-        """Training rows of blocks, piece by piece; without ``blocks`` of all, in order.
+        """Training rows of blocks, about a thousand at a time; without ``blocks`` of all, in order.
 
         Raises:
             FileError: a block cannot be read, or has not as many rows as when the stream was made.
@@ -72,10 +74,7 @@ class Feed:
             number += count
             if number > end:
                 break
-            trained = (drawn if kept is None else drawn[kept]) >= self.held
-            part = part if trained.all() else taken(part, np.flatnonzero(trained))
-            if len(part):
-                yield part
+            yield from _chosen(part, (drawn if kept is None else drawn[kept]) >= self.held)
         if number != end:
             raise FileError(
                 f"{place} {'more' if number > end else 'only ' + str(number - first)} rows came, but there were "
@@ -83,7 +82,16 @@ class Feed:
             )
 
 
-def taken(part: Part, rows: Array) -> Part:
+def _chosen(part: Part, wanted: Array) -> Iterator[Part]:
+    """The wanted rows of a part, as many at a time as the cache of a core holds."""
+    for first in range(0, len(part), _BLOCK):
+        block = slice(first, first + _BLOCK)
+        rows = np.flatnonzero(wanted[block])
+        if len(rows):
+            yield taken(part, block if len(rows) == len(wanted[block]) else first + rows)
+
+
+def taken(part: Part, rows: Array | slice) -> Part:
     """Some rows of a part; their weights stay as they are."""
     return Part(part.x[rows], part.y[rows], None if part.weights is None else part.weights[rows])
 

@@ -62,12 +62,16 @@ class TableReader:
             values = encoder.encode(cells.canonical(raw[encoder.name], encoder.name)) if numbers is None else numbers
             slices.append((slice(start, start + width), values.reshape(rows, width)))
             start += width
+        finite = True
         with np.errstate(over="ignore"):
             for first in range(0, rows, _BLOCK):
+                block = x[first : first + _BLOCK]
                 for columns, values in slices:
-                    x[first : first + _BLOCK, columns] = values[first : first + _BLOCK]
-        if np.isfinite(x).all():
+                    block[:, columns] = values[first : first + _BLOCK]
+                finite &= bool(np.isfinite(block).all())
+        if finite:
             return x
+        # Gaps are filled, and what cannot be used is told, by the way that all columns can go.
         return self.door.encode({name: cells.canonical(raw[name], name) for name in self.door.columns})
 
 

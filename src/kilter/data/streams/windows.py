@@ -1,7 +1,5 @@
 """Windows: the training rows of an epoch in pieces of one size, each a number of whole batches, the last filled up."""
 
-import math
-import mmap
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -11,6 +9,7 @@ from kilter.core.errors import FileError
 from kilter.data.arrays import Array
 from kilter.data.dataset import Part
 from kilter.data.streams.feed import Feed
+from kilter.data.streams.pages import Pages
 
 
 class Window(NamedTuple):
@@ -63,6 +62,7 @@ class _Filling:
     def __init__(self, size: int, batch: int, change: Callable[[Part], Part], start: int) -> None:
         self.size, self.batch, self.change, self.skip = size, batch, change, start * size
         self.passed = self.filled = 0
+        self.pages = Pages()
         self.window: Part | None = None
         self.head: list[Part] = []
 
@@ -94,12 +94,15 @@ class _Filling:
 
     def _put(self, part: Part) -> None:
         if self.window is None:
-            weights = None if part.weights is None else _empty(part.weights, self.size)
-            self.window = Part(_empty(part.x, self.size), _empty(part.y, self.size), weights)
+            weights = None if part.weights is None else self._room(part.weights)
+            self.window = Part(self._room(part.x), self._room(part.y), weights)
         for whole, own in zip(_arrays(self.window), _arrays(part), strict=True):
             if whole is not None and own is not None:
                 whole[self.filled : self.filled + len(own)] = own
         self.filled += len(part)
+
+    def _room(self, like: Array) -> Array:
+        return self.pages.room((self.size, *like.shape[1:]), like.dtype)
 
     def _given(self, rows: int | None = None) -> Window:
         assert self.window is not None
@@ -110,12 +113,6 @@ class _Filling:
 
 def _arrays(part: Part) -> tuple[Array, Array, Array | None]:
     return part.x, part.y, part.weights
-
-
-def _empty(like: Array, rows: int) -> Array:
-    """Room for rows, in pages of its own: devices that are cores take them as they are, and they go back at once."""
-    shape = (rows, *like.shape[1:])
-    return np.ndarray(shape, like.dtype, mmap.mmap(-1, max(1, like.itemsize * math.prod(shape))))
 
 
 def _cut(part: Part, first: int, end: int) -> Part:
