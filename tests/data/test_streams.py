@@ -1,6 +1,8 @@
 """Streams: what is read piece by piece is what tables and arrays give, whatever the source; bad input is one sentence."""
 
 import datetime
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -14,6 +16,7 @@ from kilter.core.errors import DoubtWarning, FileError, InputError
 from kilter.data.streams.budget import Budget
 from kilter.data.streams.lots import lots
 from kilter.data.streams.pages import Pages
+from kilter.data.streams.windows import window_size, windows
 
 ROWS = 600
 DRAW = np.random.default_rng(0)
@@ -341,3 +344,29 @@ def test_pages_are_used_again_when_nothing_refers_to_them():
     other = pages.room((1000, 4), np.float32)
     other[:] = 3
     assert (np.asarray(on_device) == 2).all()
+
+
+@pytest.mark.parametrize("batch", [32, 100])
+def test_windows_hold_every_row_once_and_fill_up_the_last_batch_with_the_first_rows(batch):
+    rows = np.arange(9001, dtype=np.float32)[:, None] * np.ones(10, np.float32)
+    feed = data.stream((rows, rows[:, 0]), validation=0, memory="1MiB").feed
+    size = window_size(feed, batch)
+    epochs = [list(windows(feed, size, batch, epoch, True, lambda part: part)) for epoch in (0, 1)]
+    for found in epochs:
+        assert all(window.rows == size for window in found[:-1])
+        assert len(found) > 3
+        seen = np.concatenate([window.part.x[: window.rows, 0] for window in found])
+        np.testing.assert_array_equal(np.sort(seen), rows[:, 0])
+        last = found[-1]
+        missing = -last.rows % batch
+        np.testing.assert_array_equal(last.part.x[last.rows : last.rows + missing, 0], seen[:missing])
+        np.testing.assert_array_equal(last.part.x[:, 0], last.part.y[:, 0])
+    assert (epochs[0][0].part.x != epochs[1][0].part.x).any()
+    for window, again in zip(epochs[0][2:], windows(feed, size, batch, 0, True, lambda part: part, 2), strict=True):
+        np.testing.assert_array_equal(window.part.x[: window.rows], again.part.x[: window.rows])
+        assert window.rows == again.rows
+
+
+def test_reading_kilter_needs_no_arrow():
+    code = "import sys, kilter; sys.exit('pyarrow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

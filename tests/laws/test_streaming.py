@@ -1,6 +1,7 @@
 """Laws of streams: the rows decide, not how they come; what is begun can go on; what breaks off is not lost."""
 
 import threading
+from collections import Counter
 
 import jax
 import numpy as np
@@ -11,6 +12,7 @@ from pyarrow import parquet
 import kilter as kl
 from kilter import data, losses, nn, optim
 from kilter.core.errors import FileError, InputError
+from kilter.data.streams import pages
 from kilter.train.ahead import ahead
 from kilter.train.interrupt import Interrupt
 from kilter.train.launch import fleets
@@ -220,6 +222,13 @@ def test_what_needs_rows_in_memory_takes_the_sample_or_says_so(stream):
     assert stream.sample.train is stream.train
     with pytest.raises(InputError, match=r"stream\.sample"):
         kl.cross_validate(recipe(), stream)
+
+
+def test_no_more_windows_are_there_than_the_memory_holds(stream, run, monkeypatch):
+    made, mapped = [], pages.mmap.mmap
+    monkeypatch.setattr(pages.mmap, "mmap", lambda place, size: made.append(size) or mapped(place, size))
+    train(recipe(shuffle=True, epochs=1, optimizer=optim.Adam(optim.Cosine(0.03))), stream)
+    assert max(Counter(made).values()) * max(made) <= stream.passing
 
 
 def test_work_ahead_is_bounded_and_ends():
