@@ -24,7 +24,7 @@ from kilter.train.run import Run
 from kilter.train.runs import Runs
 from kilter.train.stack import Stack
 from kilter.train.step import Batch, Learner
-from kilter.train.window_program import close_epoch, run_window
+from kilter.train.window_program import Programs, programs
 
 Array = np.ndarray[Any, Any]
 
@@ -84,6 +84,10 @@ class Streamed(Fleet):
         return self.data
 
     @property
+    def _programs(self) -> Programs:
+        return programs(self.layout.quickly)
+
+    @property
     def _shape(self) -> tuple[int, int]:
         """Updates of a window, and rows of a batch."""
         batch = batches.batch_of(self.task.members[0][0], self.data.rows)
@@ -105,12 +109,12 @@ class Streamed(Fleet):
         order = to_all(np.zeros((len(self._seeds), steps, batch), np.int32), stack.mesh)
         learners = stack.members.learner
         losses = to_shares(np.zeros(len(stack.roster.seats), np.float32), stack.mesh)
-        window = run_window.lower(*self._window(stack, learners, jax.tree.map(room, like), order, 0, 0))
-        return [window, close_epoch.lower(*self._closing(stack, learners, losses, 0))]
+        window = self._programs.window.lower(*self._window(stack, learners, jax.tree.map(room, like), order, 0, 0))
+        return [window, self._programs.close.lower(*self._closing(stack, learners, losses, 0))]
 
     def _name_columns(self, stack: Stack, done: int) -> None:
         losses = np.zeros(len(stack.roster.seats), np.float32)
-        _, line = close_epoch.eval_shape(*self._closing(stack, stack.members.learner, losses, done))
+        _, line = self._programs.close.eval_shape(*self._closing(stack, stack.members.learner, losses, done))
         for name in line:
             self._column(name)
 
@@ -129,7 +133,7 @@ class Streamed(Fleet):
             for window, orders, rows in items:
                 first = done * self._updates + course.windows * self._shape[0]
                 own = zip(self.stacks, course.learners, strict=True)
-                told = [run_window(*self._window(*each, window, orders, first, rows)) for each in own]
+                told = [self._programs.window(*self._window(*each, window, orders, first, rows)) for each in own]
                 course.add([learners for learners, _ in told], [losses for _, losses in told], rows)
                 line.within(done + course.rows / self.data.rows)
                 if self.between is not None:
@@ -149,7 +153,7 @@ class Streamed(Fleet):
 
     def _close(self, stack: Stack, learner: Learner, losses: Array, done: int) -> None:
         losses = to_shares(losses.astype(np.float32), stack.mesh)
-        stack.members, line = close_epoch(*self._closing(stack, learner, losses, done))
+        stack.members, line = self._programs.close(*self._closing(stack, learner, losses, done))
         members = len(stack.indices)
         self._record(stack, {name: np.asarray(values)[:members, None] for name, values in line.items()}, done)
 

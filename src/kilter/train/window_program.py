@@ -1,7 +1,7 @@
 """The compiled programs of an epoch that goes through windows: training on one, and closing the epoch."""
 
-from functools import partial
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -9,12 +9,11 @@ from jax.sharding import Mesh
 
 from kilter.core.keys import named
 from kilter.train.epoch import Member, Rows, close, train_window
-from kilter.train.program import TRAINING, over_members, spread
+from kilter.train.program import QUICKLY, TRAINING, over_members, spread
 from kilter.train.roster import Roster
 from kilter.train.step import Batch, Learner
 
 
-@partial(jax.jit, static_argnames=("padded", "mesh"), compiler_options=TRAINING)
 def run_window(
     roster: Roster,
     learners: Learner,
@@ -53,7 +52,6 @@ def run_window(
     return spread(share, mesh, shared=4)(roster, learners, window, orders, first, rows)
 
 
-@partial(jax.jit, static_argnames=("mesh",), compiler_options=TRAINING)
 def close_epoch(
     roster: Roster,
     members: Member,
@@ -91,3 +89,18 @@ def close_epoch(
         return over_members(single, count)(roster, members, learners, losses, seats, jnp.zeros(1))
 
     return spread(share, mesh, shared=3)(roster, members, learners, losses, rows, number, last)
+
+
+class Programs(NamedTuple):
+    """`run_window` and `close_epoch`, compiled."""
+
+    window: Any
+    close: Any
+
+
+@cache
+def programs(quickly: bool) -> Programs:
+    """The two programs: compiled quickly, for trainings that take less than compiling, or to run fast."""
+    options = QUICKLY if quickly else TRAINING
+    window = jax.jit(run_window, static_argnames=("padded", "mesh"), compiler_options=options)
+    return Programs(window, jax.jit(close_epoch, static_argnames=("mesh",), compiler_options=options))
