@@ -32,7 +32,12 @@ class Scaling:
     statistics: Statistics = field(default_factory=dict)
 
     @classmethod
-    def fit(cls, preprocess: Preprocess | None, data: Dataset, what: str) -> "Scaling":
+    def fit(cls, preprocess: Preprocess | None, rows: Array, weights: Array | None) -> "Scaling":
+        """Learn from rows."""
+        return cls() if preprocess is None else cls(preprocess, preprocess.fit(rows, weights))
+
+    @classmethod
+    def of(cls, preprocess: Preprocess | None, data: Dataset, what: str) -> "Scaling":
         """Learn from the inputs ``"x"`` or the targets ``"y"`` of the training rows."""
         return cls() if preprocess is None else cls(preprocess, data.learned(preprocess, what))
 
@@ -56,7 +61,7 @@ def scalings(recipe: Recipe, data: Dataset) -> tuple[Scaling, Scaling]:
 
 
 def _fitted(inputs: Preprocess | None, targets: Preprocess | None, data: Dataset) -> tuple[Scaling, Scaling]:
-    return Scaling.fit(inputs, data, "x"), Scaling.fit(targets, data, "y")
+    return Scaling.of(inputs, data, "x"), Scaling.of(targets, data, "y")
 
 
 def load_rows(data: Dataset, inputs: Scaling, targets: Scaling) -> Rows:
