@@ -1,19 +1,7 @@
 """The rows of the benchmark page, the most important first."""
 
-from importlib.util import find_spec
-
 from contest import Row
-from rows import attention, cold, fleets, imports, inference, lstm, mlp, mnist_cnn, resnet, vitals
-
-
-def parts_alone() -> tuple[Row, ...]:
-    """Those of `layers.py`, where it lies beside the page."""
-    if find_spec("layer_cases") is None:
-        return ()
-    from rows import alone
-
-    return alone.ROWS
-
+from rows import alone, attention, cold, fleets, imports, inference, lstm, mlp, mnist_cnn, resnet, vitals
 
 ALL: tuple[Row, ...] = (
     *mlp.FIRST,
@@ -26,7 +14,7 @@ ALL: tuple[Row, ...] = (
     *vitals.ROWS,
     attention.ROW,
     *fleets.ROWS,
-    *parts_alone(),
+    *alone.ROWS,
     *mlp.WITH_MORE,
     imports.ROW,
 )

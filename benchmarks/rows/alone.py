@@ -6,9 +6,8 @@ from collections.abc import Callable
 from functools import partial
 
 import layer_cases
-from layer_sides import Program
-
 from contest import OWN, Contest, Row, Side
+from layer_sides import Program
 from sides.pytorch import compiles
 
 NAMES = ("Adam", "momentum", "dropout", "batch norm", "layer norm")

@@ -10,9 +10,11 @@ from rich.table import Table
 
 import kilter as kl
 from kilter.core import files
+from kilter.core.devices import free_memory
 from kilter.data.dataset import Dataset
 from kilter.report import learned
 from kilter.train import store
+from kilter.train.streaming import StreamError
 
 app = typer.Typer(
     name="kilter",
@@ -22,6 +24,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
+# A table in memory takes up to so many times its Parquet file: as text or numbers of eight bytes, encoded and scaled.
+_OPENED = 12
 out = Console(highlight=False, soft_wrap=True)
 
 
@@ -35,11 +39,21 @@ def recipe_of(file: Path) -> kl.Recipe:
     return kl.Recipe.from_json(files.read(file).decode(errors="replace"))
 
 
-def data_of(table: Path, target: str, validation: float, test: float, seed: int) -> Dataset:
-    """The rows of a table."""
+def is_large(table: Path) -> bool:
+    """Whether a table is better streamed: a folder, or a Parquet file that opened would take most of the memory."""
+    free = free_memory()
+    opened = table.suffix.lower() in (".parquet", ".pq") and table.is_file() and _OPENED * table.stat().st_size
+    return table.is_dir() or (free is not None and opened > free)
+
+
+def data_of(table: Path, target: str, validation: float, test: float, seed: int, memory: str | None = None) -> Dataset:
+    """The rows of a table; those of a stream where the memory that they may take is given."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", kl.DoubtWarning)  # they stand in the notes, which are printed
-        return kl.data.from_table(table, target=target, validation=validation, test=test, seed=seed)
+        held: dict[str, Any] = {"validation": validation, "test": test, "seed": seed}
+        if memory is not None:
+            return kl.data.stream(table, target=target, memory=memory, **held)
+        return kl.data.from_table(table, target=target, **held)
 
 
 def train(recipe: kl.Recipe, data: Dataset, seed: int, folder: Path, *, looked_at: bool = False, **kept: Any) -> None:
@@ -52,7 +66,7 @@ def train(recipe: kl.Recipe, data: Dataset, seed: int, folder: Path, *, looked_a
     for note in data.notes:
         out.print(f"[dim]{note}[/dim]", markup=True)
     watch = kl.Watch(every=max(recipe.epochs // 20, 1)) if looked_at else None
-    run = kl.train(recipe, data, seed=seed, watch=watch, log=folder, **kept)
+    run = _trained(folder, recipe, data, seed=seed, watch=watch, log=folder, **kept)
     out.print(_scores(run, data))
     out.print(learned.lead(run, data), markup=False)
     run.save(folder)
@@ -61,6 +75,16 @@ def train(recipe: kl.Recipe, data: Dataset, seed: int, folder: Path, *, looked_a
         out.print(str(checkup), markup=False)
     path = kl.report(run, data, checkup=checkup).save(folder / "report.html")
     out.print(f"The run is in [bold]{folder}[/bold]; open [bold]{path.resolve()}[/bold]")
+
+
+def _trained(folder: Path, recipe: kl.Recipe, data: Dataset, **given: Any) -> kl.Run:
+    """The run; what a stream that breaks off has left is saved before it is said."""
+    try:
+        return kl.train(recipe, data, **given)
+    except StreamError as error:
+        error.runs[0].save(folder)
+        out.print(f"What was trained is in [bold]{folder}[/bold]")
+        raise
 
 
 def _scores(run: kl.Run, data: Dataset) -> Table:

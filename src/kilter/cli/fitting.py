@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 import kilter as kl
-from kilter.cli.common import app, data_of, folder_of, out, recipe_of, train
+from kilter.cli.common import app, data_of, folder_of, is_large, out, recipe_of, train
 from kilter.core import files
 from kilter.data.plain_tables import matrix, table_bytes
 
@@ -17,7 +17,12 @@ from kilter.data.plain_tables import matrix, table_bytes
     "[bold]kilter fit churn.parquet --target left --out runs/churn --test 0.3 --seed 1[/bold]"
 )
 def fit(
-    table: Annotated[Path, typer.Argument(help="CSV or Parquet file with a column a feature and the target.")],
+    table: Annotated[
+        Path,
+        typer.Argument(
+            help="CSV or Parquet file with a column a feature and the target; or a folder of Parquet files."
+        ),
+    ],
     target: Annotated[str, typer.Option(help="Column to predict.")],
     out_dir: Annotated[
         Path | None, typer.Option("--out", help="Folder for the run.", show_default="runs/TABLE")
@@ -31,10 +36,16 @@ def fit(
         Path | None, typer.Option(help="Folder to keep the training in, so that the same command goes on there.")
     ] = None,
     every: Annotated[str, typer.Option(help="How often: seconds, 30s, 5min, 1h, '10 epochs'.")] = "5min",
+    stream: Annotated[
+        bool | None,
+        typer.Option("--stream/--no-stream", help="Read the rows again every epoch.", show_default="if they are large"),
+    ] = None,
+    memory: Annotated[str, typer.Option(help="What the rows of a stream may take.")] = "1GiB",
 ) -> None:
     """Train a network on a table and keep the run."""
     given = None if recipe is None else recipe_of(recipe)
-    data = data_of(table, target, validation, test, seed)
+    streamed = is_large(table) if stream is None else stream
+    data = data_of(table, target, validation, test, seed, memory if streamed else None)
     chosen = kl.recipes.suited(data, epochs=epochs) if given is None else given
     if given is not None and epochs is not None:
         chosen = chosen.replace(epochs=epochs)

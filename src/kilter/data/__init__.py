@@ -11,6 +11,7 @@ from kilter.data.onehot import from_one_hot, one_hot
 from kilter.data.only import Only
 from kilter.data.preprocess import Preprocess, Steps
 from kilter.data.scaling import ChannelMean, ChannelStandardize, MeanImage, MinMax, Robust, Scale, Standardize
+from kilter.data.stream import Stream, stream
 from kilter.data.table import from_table
 from kilter.data.targets import Target
 from kilter.data.whitening import CholeskyWhitening, PCAWhitening, Whitening, ZCAWhitening
@@ -58,6 +59,7 @@ __all__ = [
     "SmoothClip",
     "Standardize",
     "Steps",
+    "Stream",
     "Target",
     "Whitening",
     "ZCAWhitening",
@@ -70,5 +72,6 @@ __all__ = [
     "iris",
     "one_hot",
     "quantile_bins",
+    "stream",
     "wine",
 ]

@@ -96,14 +96,14 @@ def _columns(table: Table, apart: set[str], found: Outcomes) -> dict[str, Any]:
 
 def _learned(columns: dict[str, Any], rows: Array, place: str, codes: bool) -> tuple[TableDoor, list[Choice]]:
     choices = [choose(name, column, rows) for name, column in columns.items()]
-    encoders = tuple(_coded(choice.encoder) if codes else choice.encoder for choice in choices if choice.encoder)
+    encoders = tuple(coded(choice.encoder) if codes else choice.encoder for choice in choices if choice.encoder)
     if not encoders:
         notes = "; ".join(choice.note for choice in choices[:3] if choice.note)
         raise InputError(f"{place} has no columns to learn from: {notes}")
     return TableDoor(encoders), choices
 
 
-def _coded(encoder: Encoder) -> Encoder:
+def coded(encoder: Encoder) -> Encoder:
     """Categories as codes rather than as features of zeros and ones."""
     if not isinstance(encoder, Category):
         return encoder

@@ -17,7 +17,7 @@ MISSING = ("", "?", "na", "n/a", "#n/a", "#na", "n.a.", "nan", "-nan", "nat", "n
 _TRUTH = ("true", "false")
 _NUMBER = r"^[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[iI][nN][fF](?:[iI][nN][iI][tT][yY])?)$"
 _CODE = r"^0[0-9]"
-_FLOAT32_MAX = float(np.finfo(np.float32).max)
+FLOAT32_MAX = float(np.finfo(np.float32).max)
 _ACCEPTED = "a column holds numbers, text, truth values or dates"
 _COLUMN_ERRORS = (pa.ArrowException, TypeError, ValueError, OverflowError)
 
@@ -201,8 +201,8 @@ def numbers(array: Any, name: str) -> Array:
     values = np.array(array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False), np.float64)
     if np.isinf(values).any():
         raise InputError(f"column {name!r} holds infinite values; fill or drop them")
-    if (np.abs(values) > _FLOAT32_MAX).any():
-        raise _beyond(name, f"{values[np.abs(values) > _FLOAT32_MAX][0]:g}")
+    if (np.abs(values) > FLOAT32_MAX).any():
+        raise _beyond(name, f"{values[np.abs(values) > FLOAT32_MAX][0]:g}")
     return values
 
 

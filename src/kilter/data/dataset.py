@@ -8,6 +8,7 @@ import numpy as np
 from kilter.core.errors import InputError
 from kilter.data import arrays
 from kilter.data.arrays import Array
+from kilter.data.preprocess import Preprocess, Statistics
 from kilter.data.split import split
 from kilter.data.targets import Target, learn
 
@@ -70,6 +71,21 @@ class Dataset:
         return self.train.x.shape[1:]
 
     @property
+    def rows(self) -> int:
+        """Number of rows to train on."""
+        return len(self.train)
+
+    @property
+    def passing(self) -> int:
+        """Bytes of rows that pass through memory while it is trained on, beside those that are held."""
+        return 0
+
+    @property
+    def sample(self) -> "Dataset":
+        """Rows that are in memory, as a dataset of their own: all of them, where the data is no stream."""
+        return self
+
+    @property
     def classes(self) -> int:
         """Number of classes; 0 where the target is not one."""
         return len(self.target.classes)
@@ -79,6 +95,10 @@ class Dataset:
         """The parts that there are, by name."""
         every = {"train": self.train, "validation": self.validation, "test": self.test}
         return {name: part for name, part in every.items() if part is not None}
+
+    def learned(self, preprocess: Preprocess, what: str) -> Statistics:
+        """The statistics of a preprocessing of ``"x"`` or ``"y"``, fitted on the training rows."""
+        return preprocess.fit(getattr(self.train, what), self.train.weights)
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{name} {len(part)}" for name, part in self.parts.items())

@@ -8,6 +8,7 @@ from kilter.core.errors import InputError
 from kilter.core.specs import option, part
 from kilter.data.arrays import Array
 from kilter.data.preprocess import Preprocess, Statistics
+from kilter.data.tallies import Pieces, Sample
 
 
 class Only(Preprocess):
@@ -33,15 +34,22 @@ class Only(Preprocess):
     step: Preprocess = part(kinds=Preprocess)
 
     def fit(self, x: Array, weights: Array | None = None) -> Statistics:
-        if max(self._columns()) >= x.shape[-1]:
-            raise InputError(f"{self!r}: there is no feature {max(self._columns())} in rows of shape {x.shape[1:]}")
-        return self.step.fit(x[..., self._columns()], weights)
+        return self.step.fit(self._chosen(x), weights)
+
+    def fit_pieces(self, pieces: Pieces, sample: Sample) -> Statistics:
+        chosen = self._chosen(sample[0]), sample[1]
+        return self.step.fit_pieces(lambda: ((self._chosen(x), weights) for x, weights in pieces()), chosen)
 
     def apply(self, statistics: Statistics, x: Array) -> Array:
         return self._replaced(x, self.step.apply(statistics, x[..., self._columns()]))
 
     def invert(self, statistics: Statistics, x: Array) -> Array:
         return self._replaced(x, self.step.invert(statistics, x[..., self._columns()]))
+
+    def _chosen(self, x: Array) -> Array:
+        if max(self._columns()) >= x.shape[-1]:
+            raise InputError(f"{self!r}: there is no feature {max(self._columns())} in rows of shape {x.shape[1:]}")
+        return x[..., self._columns()]
 
     def _columns(self) -> list[int]:
         return np.atleast_1d(self.columns).tolist()

@@ -5,6 +5,7 @@ from typing import ClassVar
 from kilter.core.listed import Listed
 from kilter.core.specs import part
 from kilter.data.arrays import Array
+from kilter.data.tallies import Pieces, Sample
 
 Statistics = dict[str, Array]
 
@@ -21,6 +22,10 @@ class Preprocess(Listed, abstract=True):
     def fit(self, x: Array, weights: Array | None = None) -> Statistics:
         """Statistics of training rows ``(rows, *shape)``, float64 arrays by name; ``weights`` ``(rows,)`` count rows."""
         raise NotImplementedError
+
+    def fit_pieces(self, pieces: Pieces, sample: Sample) -> Statistics:
+        """The same of rows that come piece by piece, in one pass; what needs all of them at once is of the sample."""
+        return self.fit(*sample)
 
     def apply(self, statistics: Statistics, x: Array) -> Array:
         """Transform rows, to float32 of the same shape."""
@@ -56,6 +61,14 @@ class Steps(Preprocess):
             found |= {f"{index}.{name}": values for name, values in own.items()}
         return found
 
+    def fit_pieces(self, pieces: Pieces, sample: Sample) -> Statistics:
+        found: Statistics = {}
+        for index, step in enumerate(self.steps):
+            own = step.fit_pieces(pieces, sample)
+            pieces, sample = _after(step, own, pieces), (step.apply(own, sample[0]), sample[1])
+            found |= {f"{index}.{name}": values for name, values in own.items()}
+        return found
+
     def apply(self, statistics: Statistics, x: Array) -> Array:
         for index, step in enumerate(self.steps):
             x = step.apply(_own(statistics, index), x)
@@ -65,6 +78,11 @@ class Steps(Preprocess):
         for index, step in reversed(list(enumerate(self.steps))):
             x = step.invert(_own(statistics, index), x)
         return x
+
+
+def _after(step: Preprocess, statistics: Statistics, pieces: Pieces) -> Pieces:
+    """The pieces behind a step."""
+    return lambda: ((step.apply(statistics, x), weights) for x, weights in pieces())
 
 
 def _own(statistics: Statistics, index: int) -> Statistics:

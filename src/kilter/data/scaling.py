@@ -4,6 +4,7 @@ import numpy as np
 
 from kilter.data.arrays import Array
 from kilter.data.preprocess import Preprocess, Statistics
+from kilter.data.tallies import Pieces, Sample, ends_of, moments_of
 
 
 class Scale(Preprocess, abstract=True):
@@ -29,6 +30,9 @@ class Standardize(Scale):
     def fit(self, x: Array, weights: Array | None = None) -> Statistics:
         return _moments(x, weights, (0,))
 
+    def fit_pieces(self, pieces: Pieces, sample: Sample) -> Statistics:
+        return _by_feature(pieces, sample[0].shape[1:])
+
 
 class MeanImage(Scale):
     """Subtracts the mean of every feature; the scale stays. For images this is the mean image."""
@@ -39,6 +43,9 @@ class MeanImage(Scale):
 
     def fit(self, x: Array, weights: Array | None = None) -> Statistics:
         return _centered(_moments(x, weights, (0,)))
+
+    def fit_pieces(self, pieces: Pieces, sample: Sample) -> Statistics:
+        return _centered(_by_feature(pieces, sample[0].shape[1:]))
 
 
 class ChannelStandardize(Scale):
@@ -51,6 +58,9 @@ class ChannelStandardize(Scale):
     def fit(self, x: Array, weights: Array | None = None) -> Statistics:
         return _moments(x, weights, tuple(range(x.ndim - 1)))
 
+    def fit_pieces(self, pieces: Pieces, sample: Sample) -> Statistics:
+        return _by_channel(pieces)
+
 
 class ChannelMean(Scale):
     """Subtracts the mean of every channel (the last axis), over rows and positions; the scale stays."""
@@ -62,6 +72,9 @@ class ChannelMean(Scale):
     def fit(self, x: Array, weights: Array | None = None) -> Statistics:
         return _centered(_moments(x, weights, tuple(range(x.ndim - 1))))
 
+    def fit_pieces(self, pieces: Pieces, sample: Sample) -> Statistics:
+        return _centered(_by_channel(pieces))
+
 
 class MinMax(Scale):
     """Every feature from 0 (its minimum over training rows) to 1 (its maximum); constant features become 0."""
@@ -71,7 +84,13 @@ class MinMax(Scale):
     choose = "For features with hard ends, such as pixels; not with outliers."
 
     def fit(self, x: Array, weights: Array | None = None) -> Statistics:
-        low, high = x.min(0).astype(np.float64), x.max(0).astype(np.float64)
+        return self._of(x.min(0), x.max(0))
+
+    def fit_pieces(self, pieces: Pieces, sample: Sample) -> Statistics:
+        return self._of(*ends_of(pieces))
+
+    def _of(self, low: Array, high: Array) -> Statistics:
+        low, high = low.astype(np.float64), high.astype(np.float64)
         return {"offset": low, "scale": _nonzero(high - low, np.abs(high))}
 
 
@@ -100,7 +119,21 @@ def _moments(x: Array, weights: Array | None, axes: tuple[int, ...]) -> Statisti
     share = None if weights is None else _spread(weights.astype(np.float64), x.ndim, x.shape, axes)
     mean = np.average(x.astype(np.float64), axes, weights=share)
     var = np.average((x.astype(np.float64) - mean) ** 2, axes, weights=share)
-    return {"offset": mean, "scale": _nonzero(np.sqrt(var), np.abs(mean))}
+    return _scaled(mean, var)
+
+
+def _by_feature(pieces: Pieces, shape: tuple[int, ...]) -> Statistics:
+    found = moments_of(pieces, lambda x: x.reshape(len(x), -1))
+    return _scaled(found.mean.reshape(shape), found.variance.reshape(shape))
+
+
+def _by_channel(pieces: Pieces) -> Statistics:
+    found = moments_of(pieces, lambda x: x.reshape(-1, x.shape[-1]))
+    return _scaled(found.mean, found.variance)
+
+
+def _scaled(mean: Array, variance: Array) -> Statistics:
+    return {"offset": mean, "scale": _nonzero(np.sqrt(variance), np.abs(mean))}
 
 
 def _spread(weights: Array, axes_of_x: int, shape: tuple[int, ...], axes: tuple[int, ...]) -> Array:

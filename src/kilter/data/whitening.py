@@ -7,6 +7,7 @@ import numpy as np
 from kilter.core.specs import number
 from kilter.data.arrays import Array
 from kilter.data.preprocess import Preprocess, Statistics
+from kilter.data.tallies import Pieces, Sample, moments_of
 
 
 class Whitening(Preprocess, abstract=True):
@@ -28,8 +29,15 @@ class Whitening(Preprocess, abstract=True):
         share = None if weights is None else weights.astype(np.float64)
         mean = np.average(flat, 0, weights=share)
         covariance = np.cov(flat, rowvar=False, bias=True, aweights=share).reshape(flat.shape[1], flat.shape[1])
+        return self._of(mean, covariance)
+
+    def fit_pieces(self, pieces: Pieces, sample: Sample) -> Statistics:
+        found = moments_of(pieces, lambda x: x.reshape(len(x), -1), whole=True)
+        return self._of(found.mean, found.variance)
+
+    def _of(self, mean: Array, covariance: Array) -> Statistics:
         variance = np.trace(covariance) / len(covariance)
-        covariance += np.eye(len(covariance)) * (self.epsilon * variance if variance > 0 else 1.0)
+        covariance = covariance + np.eye(len(covariance)) * (self.epsilon * variance if variance > 0 else 1.0)
         matrix = self._matrix(covariance)
         return {"mean": mean, "matrix": matrix, "inverse": np.linalg.inv(matrix)}
 

@@ -166,7 +166,7 @@ def cure(
 
     Args:
         recipe: to be cured, or a run of one.
-        data: that it trains on; the score on its validation rows decides.
+        data: that it trains on, of a stream its sample; the score on its validation rows decides.
         seeds: of the proof, at least 2.
         budget: trainings of a recipe with a seed that may be made in all.
         checkup: of the recipe, where there is one; else it is examined first.
@@ -185,6 +185,7 @@ def cure(
     began, seed = time.perf_counter(), check_seed(seed)
     recipe = recipe.recipe if isinstance(recipe, Run) else recipe
     check(recipe, data)
+    data = data.sample
     metric = deciding_metric(recipe, data)
     facts = {"metric": metric.key, "higher_is_better": metric.higher_is_better, "recipe": repr(recipe)}
     with Journal.kept(log, "cure", data.title, **facts) as journal:

@@ -42,7 +42,7 @@ def examine(recipe: Recipe | Run, data: Dataset | None = None, *, depth: Depth =
 
     Args:
         recipe: to be examined; or a run, whose own course is looked at in place of trainings.
-        data: that it trains on; a run can do without, but then little is said of inputs and signals.
+        data: that it trains on, of a stream its sample; a run can do without, with little then said of inputs and signals.
         depth: ``"quick"``: three seeds and about a minute of a core at most, so that a long training is looked at in its
             first epochs only, and what is hopeless before is not trained; ``"full"``: five seeds and the whole training.
         seed: of the first of the seeds.
@@ -62,13 +62,13 @@ def examine(recipe: Recipe | Run, data: Dataset | None = None, *, depth: Depth =
         raise InputError(f"depth must be 'quick' or 'full', got {depth!r}")
     began = time.perf_counter()
     if isinstance(recipe, Run):
-        return _of_run(recipe, data, depth)
+        return _of_run(recipe, None if data is None else data.sample, depth)
     if data is None:
         raise InputError("examine(recipe) needs the data that it trains on: kl.examine(recipe, data)")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DoubtWarning)  # what is doubtful is a finding here
         check(recipe, data)
-        chart = observed(recipe, data, depth, seed)
+        chart = observed(recipe, data.sample, depth, seed)
     return diagnosed(chart, data.title, time.perf_counter() - began)
 
 

@@ -18,7 +18,7 @@ def suited(data: Dataset, *, epochs: int | None = None) -> Recipe:
         data: decides.
         epochs: passes over the training rows; left open, the recipe's own number.
     """
-    large = len(data.train) >= _LARGE or bool(data.categories)
+    large = data.rows >= _LARGE or bool(data.categories)
     return (tabular if large else plain)(data, epochs=epochs)
 
 

@@ -30,7 +30,7 @@ def opened(data: Dataset, *, epochs: int | None = None) -> Recipe:
     *_, last = layers = recipe.at("net.layers")
     flatten = layers[:1] if isinstance(layers[0], nn.Flatten) else ()
     width = next(layer.units for layer in layers if isinstance(layer, nn.Dense))
-    decay = weight_decay(len(data.train))
+    decay = weight_decay(data.rows)
     rate: Any = LogUniform(1e-3, 1e-1)
     decays: Any = LogUniform(decay / 100, 3 * decay)
     dropped: Any = Uniform(0.0, 0.5)

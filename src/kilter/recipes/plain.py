@@ -32,7 +32,7 @@ def plain(data: Dataset, *, epochs: int | None = None) -> Recipe:
         raise InputError(
             "plain: the data holds codes of categories; make it with categories='one_hot', or take tabular"
         )
-    rows = len(data.train)
+    rows = data.rows
     width = 64 if rows < 1000 else 128 if rows < 10_000 else 256
     batch = min(256, max(16, 2 ** round(math.log2(rows / 25))))
     if epochs is None:

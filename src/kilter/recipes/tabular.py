@@ -42,7 +42,7 @@ def tabular(data: Dataset, *, epochs: int | None = None) -> Recipe:
     >>> tabular(kl.data.wine()).epochs
     256
     """
-    rows = len(data.train)
+    rows = data.rows
     batch = min(256, rows)
     if epochs is None:
         epochs = max(1, min(_EPOCHS, _UPDATES // -(-rows // batch)))
@@ -68,7 +68,7 @@ def _loss(data: Dataset) -> Loss:
 
 def _optimizer(data: Dataset, front: list[nn.Layer]) -> optim.Optimizer:
     most, rows = _DECAYS[data.target.task]
-    decay = most * min(1.0, rows / len(data.train)) ** 1.5
+    decay = most * min(1.0, rows / data.rows) ** 1.5
     adam = optim.Adam(optim.Coslog4(0.01), b2=0.95, weight_decay=decay)
     scaled = [f"{index}.scale" for index, layer in enumerate(front) if isinstance(layer, nn.Scale)]
     return optim.PerPart(adam, dict.fromkeys(scaled, 6.0)) if scaled else adam

@@ -11,6 +11,7 @@ from kilter.train.run import Run
 from kilter.train.runs import Runs
 from kilter.train.stopping import EarlyStopping
 from kilter.train.store import load
+from kilter.train.streaming import StreamError
 
 __all__ = [
     "CrossValidation",
@@ -22,6 +23,7 @@ __all__ = [
     "Recipe",
     "Run",
     "Runs",
+    "StreamError",
     "cross_validate",
     "load",
     "lr_range_test",

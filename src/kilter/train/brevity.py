@@ -25,7 +25,7 @@ def brief(recipes: Sequence[Recipe], data: Dataset, cost: Cost) -> bool:
 
     It is told by the recipes and the size of the data alone, so that the same training always takes the same program.
     """
-    rows = len(data.train)
+    rows = data.rows
     products = cost.gradient / 4 * batch_of(recipes[0], rows)
     through = cost.update * (_WINDOWED if cost.windowed else 1)
     update = _ARRAY * cost.arrays + _BYTE * through + _PRODUCT * products

@@ -42,7 +42,7 @@ def check(recipe: Recipe, data: Dataset) -> None:
         with within("augment"):
             recipe.augment.check(data.shape)
     _doubt_outputs(recipe)
-    _doubt_objective(recipe, len(data.train))
+    _doubt_objective(recipe, data.rows)
 
 
 def deciding_metric(recipe: Recipe, data: Dataset) -> Metric:

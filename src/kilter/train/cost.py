@@ -80,7 +80,7 @@ def cost_of(recipe: Recipe, data: Dataset) -> Cost:
 
     Activations are the arrays that the chain rule keeps of one batch, from the outputs back to the parameters.
     """
-    batch, judged = min(recipe.batch_size, len(data.train)), data.validation is not None
+    batch, judged = min(recipe.batch_size, data.rows), data.validation is not None
     rows = tuple(len(part) for part in data.parts.values())
     cost = _cost(jax.tree.structure(recipe), data.shape, batch, judged, rows, bool(data.classes))
     return replace(cost, history=_EPOCH * recipe.epochs)
@@ -138,9 +138,10 @@ def _without(tree: Any, params: Any) -> int:
 
 
 def row_bytes(data: Dataset) -> int:
-    """Bytes of the training and validation rows on one device."""
+    """Bytes of the training and validation rows on one device; of a stream those that are there at once."""
     parts = [part for part in (data.train, data.validation) if part is not None]
-    return sum(array.nbytes for part in parts for array in (part.x, part.y, part.weights) if array is not None)
+    held = sum(array.nbytes for part in parts for array in (part.x, part.y, part.weights) if array is not None)
+    return held + data.passing
 
 
 def size(tree: Any) -> int:

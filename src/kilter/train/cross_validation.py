@@ -11,6 +11,7 @@ from kilter.core.errors import InputError
 from kilter.core.plotted import Plotted
 from kilter.data.dataset import Dataset, Part
 from kilter.data.split import fold, split
+from kilter.data.stream import Stream
 from kilter.metrics import Metric, describe
 from kilter.train.check import check_all, deciding_metric
 from kilter.train.launch import train_fleet
@@ -146,6 +147,10 @@ def cross_validate(
     """
     recipes = (recipes,) if isinstance(recipes, Recipe) else tuple(recipes)
     chosen = tuple(range(seeds)) if isinstance(seeds, int) else tuple(map(check_seed, seeds))
+    if isinstance(data, Stream):
+        raise InputError(
+            "cross_validate needs all rows in memory, but these are a stream; give stream.sample for some of them"
+        )
     whole = _whole(data)
     _check(recipes, data, whole, folds, chosen)
     scores = np.full((len(recipes), len(chosen), folds), np.nan)

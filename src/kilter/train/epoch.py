@@ -84,7 +84,35 @@ def epoch(
         learner, loss = _train(parts, rows.train, member.learner, key, order, first)
     else:
         learner, loss = _train_in_slots(parts, rows.train, member.learner, key, order, first, batch, steps)
-    line = {"loss": loss, "lr": jnp.float32(parts.optimizer.current(learner.moments, first + steps - 1))}
+    return close(parts, rows, member, learner, loss, first + steps - 1, number, epochs)
+
+
+def close(
+    parts: Parts,
+    rows: Rows,
+    member: Member,
+    learner: Learner,
+    loss: jax.Array,
+    last: Any,
+    number: jax.Array,
+    epochs: jax.Array,
+) -> tuple[Member, dict[str, jax.Array]]:
+    """Judge a member after an epoch; one that had ended before stays as it was.
+
+    Args:
+        parts: of the recipe.
+        rows: to validate on.
+        member: before the epoch.
+        learner: after it.
+        loss: on the training rows, mean.
+        last: number of the last update.
+        number: of the epoch, from 0.
+        epochs: that the member has in all.
+
+    Returns:
+        The member after the epoch, and its line of the history.
+    """
+    line = {"loss": loss, "lr": jnp.float32(parts.optimizer.current(learner.moments, last))}
     evaluated = learner._replace(params=parts.optimizer.averaged(learner.moments, learner.params))
     line |= _judge(parts, rows, evaluated)
     learner = learner._replace(moments=parts.optimizer.judged(learner.moments, line.get("val_loss", loss)))
@@ -108,6 +136,42 @@ def _train(
 
     learner, sums = jax.lax.scan(body, learner, (jnp.arange(steps), order))
     return learner, sums.sum() / total
+
+
+def train_window(
+    parts: Parts,
+    train: Batch,
+    learner: Learner,
+    key: jax.Array,
+    order: jax.Array,
+    first: jax.Array,
+    rows: jax.Array,
+    padded: bool,
+) -> tuple[Learner, jax.Array]:
+    """Train on some of the rows of an epoch.
+
+    Args:
+        parts: of the recipe.
+        train: these rows, and room for others.
+        learner: before.
+        key: of the member.
+        order: row numbers ``(most updates, batch)``.
+        first: number of the first update.
+        rows: how many count; there are as many updates as they need.
+        padded: whether the last update of the epoch is filled up.
+
+    Returns:
+        The learner after the updates, and the sum of the losses of the rows.
+    """
+    size = order.shape[1]
+
+    def body(index: jax.Array, carry: tuple[Learner, jax.Array]) -> tuple[Learner, jax.Array]:
+        learner, sums = carry
+        real = index * size + jnp.arange(size) < rows if padded else None
+        learner, loss = _update(parts, train, learner, key, order[index], real, first + index)
+        return learner, sums + loss
+
+    return jax.lax.fori_loop(0, -(-rows // size), body, (learner, jnp.float32(0.0)))
 
 
 def _train_in_slots(

@@ -93,7 +93,7 @@ class Fleet:
         stack = Stack(np.arange(self.size), to_shares(slots, mesh), members, mesh, self.layout.quickly)
         with ThreadPoolExecutor() as pool:  # XLA leaves other threads alone while it works
             jobs = [] if self.task.paused or self.saved else [pool.submit(compiled, drawing)]
-            jobs.append(pool.submit(compiled, stack.program.lower(*self._arguments(stack, 0, 0))))
+            jobs += [pool.submit(compiled, lowered) for lowered in self._training(stack)]
             jobs.append(pool.submit(compiled, judge.lower(*stack.judging(self.judged, bool(self.data.classes)))))
             jobs += [pool.submit(compiled, lowered) for lowered in self.watcher.lowered(stack, self.rows.train)]
             for job in jobs:
@@ -108,7 +108,7 @@ class Fleet:
         layout = self.layout
         self._fill()
         self.began = time.perf_counter() - self.seconds.get("train", 0.0)
-        with Line(self.most, len(self.data.train), self.size, progress) as line:
+        with Line(self.most, self.data.rows, self.size, progress) as line:
             outcome = self._epochs(line, stop)
         self.settle()
         self.seconds = self.spent
@@ -161,7 +161,7 @@ class Fleet:
 
     def _remember_pace(self) -> None:
         alike = structure(self.task.members[0][0]) if self.mold is None else self.mold
-        pace.remember(alike, len(self.data.train), self.layout, self.seconds["train"] / self.stack_epochs)
+        pace.remember(alike, self.data.rows, self.layout, self.seconds["train"] / self.stack_epochs)
 
     def _fill(self) -> None:
         """Draw all members, or take the paused, or those of a checkpoint, which stand as they stood."""
@@ -200,15 +200,10 @@ class Fleet:
                 self.keep()
                 return Outcome.INTERRUPTED
             began, first = time.perf_counter(), self.done
-            count = min(chunk, self.longest, self._next() - first)
-            shared = self._chunk(self.stacks[0].mesh, first, count)
-            made = 1
-            for stack in self.stacks:
-                if keeper is None and stop.asked:
-                    return Outcome.INTERRUPTED
-                history, ran = stack.advance(*shared)
-                self._record(stack, history, first)
-                made = max(made, ran)
+            made = self._advance(first, min(chunk, self.longest, self._next() - first), line, stop)
+            if not made:
+                self.keep()
+                return Outcome.INTERRUPTED
             self.done += made
             note_epochs(self.task, first, {name: column[:, first : self.done] for name, column in self.history.items()})
             self.stack_epochs += made * len(self.stacks)
@@ -223,8 +218,8 @@ class Fleet:
 
     def _begin(self) -> None:
         """What comes before the first epoch: the names of the history, the first look, leaving out who has no epochs."""
-        self.done, first = self.task.first, self.stacks[0]
-        self._record(first, first.advance(*self._chunk(first.mesh, self.done, 0))[0], self.done)
+        self.done = self.task.first
+        self._name_columns(self.stacks[0], self.done)
         self.watcher.look(self.stacks, self.rows.train, self.done, self.history["lr"], self._draw)
         regroup(self, 0.0)
 
@@ -235,6 +230,26 @@ class Fleet:
             looks = stride(self.size, self.most)
             ends += [keeper.next(self.done, self.most), self.done + looks - self.done % looks]
         return min(ends)
+
+    def _training(self, stack: Stack) -> list[Any]:
+        """The programs that train such a stack, to be compiled."""
+        return [stack.program.lower(*self._arguments(stack, 0, 0))]
+
+    def _name_columns(self, stack: Stack, done: int) -> None:
+        """Begin the columns of the history; of no epochs, so that nothing is trained."""
+        self._record(stack, stack.advance(*self._chunk(stack.mesh, done, 0))[0], done)
+
+    def _advance(self, done: int, count: int, line: Line, stop: Interrupt) -> int:
+        """Bring all stacks up to ``count`` epochs forward; the most that one ran, 0 where someone asked to stop."""
+        shared = self._chunk(self.stacks[0].mesh, done, count)
+        made = 1
+        for stack in self.stacks:
+            if self.task.keeper is None and stop.asked:
+                return 0
+            history, ran = stack.advance(*shared)
+            self._record(stack, history, done)
+            made = max(made, ran)
+        return made
 
     def column(self, name: str) -> Any:
         """A line of the history, ``(members, epochs)``; NaN for epochs that were not run."""

@@ -9,9 +9,10 @@ from kilter.core.checks import check_seed
 from kilter.core.devices import usable_cores
 from kilter.core.errors import InputError
 from kilter.data.dataset import Dataset
+from kilter.data.stream import Stream
 from kilter.train.check import check_all
 from kilter.train.fleet import Fleet
-from kilter.train.interrupt import interruptible
+from kilter.train.interrupt import Interrupt, interruptible
 from kilter.train.keeper import Keeper
 from kilter.train.notes import note_ends, noted
 from kilter.train.plan import Group, plan_of
@@ -20,6 +21,7 @@ from kilter.train.recipe import Recipe
 from kilter.train.rows import loader
 from kilter.train.run import Run
 from kilter.train.runs import Runs
+from kilter.train.streaming import Streamed, StreamError
 from kilter.train.task import Task
 from kilter.train.watching import check_watch
 from kilter.vitals.watch import Watch, watch_of
@@ -80,6 +82,10 @@ def train_fleet(
     watch = watch_of(watch)
     if watch is not None:
         check_watch(watch, recipes, data)
+    if bootstrap and isinstance(data, Stream):
+        raise InputError(
+            "bootstrap needs all rows in memory, but these are a stream; use kl.data.from_table or from_arrays"
+        )
     if bootstrap:
         data = replace(data, title=f"{data.title}, bootstrap sample")
     task = Task([(recipe, seed) for recipe in recipes for seed in seeds], data, start, bootstrap, watch=watch)
@@ -95,12 +101,21 @@ def _trained(task: Task, log: str | Path | None, progress: bool | None) -> dict[
         return runs
     with noted(task, log) as task, interruptible() as stop:
         for indices, fleet in fleets(task):
-            found = fleet.run(progress, stop)
+            found = _run(fleet, progress, stop, runs)
             note_ends(task, indices, found)
             if task.keeper is not None:
                 task.keeper.end(indices, found, task.journal)
             runs |= dict(zip(indices, found, strict=True))
     return runs
+
+
+def _run(fleet: Fleet, progress: bool | None, stop: Interrupt, before: dict[int, Run]) -> list[Run]:
+    """The runs of a fleet; where its stream breaks off, those before it are not lost either."""
+    try:
+        return fleet.run(progress, stop)
+    except StreamError as error:
+        error.runs = Runs([*before.values(), *error.runs])
+        raise
 
 
 def fleets(task: Task) -> Iterator[tuple[Sequence[int], Fleet]]:
@@ -109,13 +124,14 @@ def fleets(task: Task) -> Iterator[tuple[Sequence[int], Fleet]]:
     While one runs the programs of the next are compiled, as many beside each other as there are cores: XLA leaves other
     threads alone while it works. Members that memory cannot hold at once follow in a fleet of their own.
     """
-    load = loader(task.data, task.start)
+    load, cast = loader(task.data, task.start), task.watch is None and not isinstance(task.data, Stream)
     free = None if task.keeper is None else task.keeper.free
-    groups = plan_of(task.members, task.data, task.foresight, cast=task.watch is None, free=free).groups
+    groups = plan_of(task.members, task.data, task.foresight, cast=cast, free=free).groups
     turns = [(group, left) for group in groups if (left := _turns(group, task.keeper))]
+    kind = Streamed if isinstance(task.data, Stream) else Fleet
 
     def launch(group: Group, indices: Sequence[int]) -> Fleet:
-        return Fleet.launch(task.take(indices), group.layout, load, group.mold)
+        return kind.launch(task.take(indices), group.layout, load, group.mold)
 
     for first in range(0, len(turns), _HELD):
         let_go(_HELD)

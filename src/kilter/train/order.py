@@ -38,9 +38,9 @@ def orders(
     return result.reshape(longest, len(seeds), *shape)
 
 
-def permutation(seed: int, epoch: int, rows: int) -> Array:
-    """The order of all rows in one epoch."""
-    return _generator(seed, epoch).permutation(rows)
+def permutation(seed: int, epoch: int, rows: int, window: int = 0) -> Array:
+    """The order of all rows in one epoch, or of those of one of its windows."""
+    return _generator(seed, epoch, window).permutation(rows)
 
 
 def sample(seed: int, rows: int) -> Array:
@@ -48,5 +48,6 @@ def sample(seed: int, rows: int) -> Array:
     return np.sort(_generator(seed, _BOOTSTRAP).integers(0, rows, rows))
 
 
-def _generator(seed: int, number: int) -> np.random.Generator:
-    return np.random.Generator(np.random.Philox(key=np.array([seed, number], np.uint64)))
+def _generator(seed: int, number: int, window: int = 0) -> np.random.Generator:
+    key, counter = np.array([seed, number], np.uint64), np.array([0, 0, 0, window], np.uint64)
+    return np.random.Generator(np.random.Philox(key=key, counter=counter))

@@ -181,7 +181,7 @@ def _group(
     if free is not None:
         layout, together = _fitted(layout, together, cost, rows, _SHARE * free)
     epochs = sorted((members[index][0].epochs for index in indices), reverse=True)
-    each = pace.recall(mold or structure(recipe), len(data.train), layout)
+    each = pace.recall(mold or structure(recipe), data.rows, layout)
     seconds = None if each is None else each * sum(epochs[:: layout.size])
     return Group(tuple(indices), mold, layout, together, cost, layout.devices * rows, seconds)
 

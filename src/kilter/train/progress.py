@@ -39,7 +39,7 @@ class Bar:
         if self._progress is not None:
             self._progress.stop()
 
-    def show(self, done: int, told: str) -> None:
+    def show(self, done: float, told: str) -> None:
         """So many are done, and what is to be said of them."""
         if self._progress is not None:
             self._progress.update(self._task, completed=done, told=told)
@@ -61,12 +61,17 @@ class Line(Bar):
     def __init__(self, epochs: int, rows: int, members: int, wanted: bool | None) -> None:
         super().__init__("epoch", epochs, wanted)
         self._work = rows * members
+        self._told = ""
+
+    def within(self, epochs: float) -> None:
+        """So many epochs are done, not all of them whole."""
+        self.show(epochs, f"{self._told}  {epochs * self._work / self.seconds:,.0f} rows/s")
 
     def advance(self, epochs: int, history: dict[str, Any]) -> None:
         """So many epochs are done in all; ``history`` holds the last of them, ``(epochs, members)`` by name."""
         speed = epochs * self._work / self.seconds
-        told = "".join(f"  {name} {_middle(values[-1])}" for name, values in history.items() if name != "lr")
-        self.show(epochs, f"{told}  {speed:,.0f} rows/s")
+        self._told = "".join(f"  {name} {_middle(values[-1])}" for name, values in history.items() if name != "lr")
+        self.show(epochs, f"{self._told}  {speed:,.0f} rows/s")
 
 
 def _middle(values: Any) -> str:

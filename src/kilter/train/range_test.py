@@ -121,6 +121,7 @@ def lr_range_test(
     True
     """
     check(recipe, data)
+    data = data.sample
     seeds = tuple(map(check_seed, seeds))
     _check_settings(recipe.optimizer, low, high, steps, seeds)
     optimizer = spanning(recipe.optimizer.replace(lr=Geometric(low, high / low)), steps - 1)

@@ -76,5 +76,5 @@ def _suited(layout: Layout, running: int, seconds: float, compiling: float) -> L
 
 def _estimated(recipe: Recipe, data: Dataset, layout: Layout) -> float:
     """Seconds that an epoch of a stack takes, as far as shapes tell."""
-    rows, (params, _, _) = len(data.train), shapes(recipe.net, data.shape)
+    rows, (params, _, _) = data.rows, shapes(recipe.net, data.shape)
     return layout.width * (UPDATE * updates(recipe, rows) + PRODUCT * rows * trees.size(params))

@@ -36,7 +36,7 @@ class Roster(NamedTuple):
         """The members of a task, with their recipes cast in a mold where there is one."""
         recipes, seeds = [recipe for recipe, _ in task.members], [seed for _, seed in task.members]
         cast = recipes if mold is None else [mold.cast(recipe) for recipe in recipes]
-        rows = len(task.data.train)
+        rows = task.data.rows
         spans = [spanning(each.optimizer, each.epochs * batches.updates(each, rows)) for each in cast]
         mixed = mold is not None and mold.mixed
         return cls(

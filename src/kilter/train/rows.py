@@ -33,8 +33,13 @@ class Scaling:
 
     @classmethod
     def fit(cls, preprocess: Preprocess | None, rows: Array, weights: Array | None) -> "Scaling":
-        """Learn from training rows."""
+        """Learn from rows."""
         return cls() if preprocess is None else cls(preprocess, preprocess.fit(rows, weights))
+
+    @classmethod
+    def of(cls, preprocess: Preprocess | None, data: Dataset, what: str) -> "Scaling":
+        """Learn from the inputs ``"x"`` or the targets ``"y"`` of the training rows."""
+        return cls() if preprocess is None else cls(preprocess, data.learned(preprocess, what))
 
     def apply(self, rows: Array) -> Array:
         """Transform rows."""
@@ -52,11 +57,11 @@ class Scaling:
 
 def scalings(recipe: Recipe, data: Dataset) -> tuple[Scaling, Scaling]:
     """Scaling of inputs and of targets, fitted on the training rows alone."""
-    return _fitted(recipe.inputs, recipe.targets, data.train)
+    return _fitted(recipe.inputs, recipe.targets, data)
 
 
-def _fitted(inputs: Preprocess | None, targets: Preprocess | None, train: Part) -> tuple[Scaling, Scaling]:
-    return Scaling.fit(inputs, train.x, train.weights), Scaling.fit(targets, train.y, train.weights)
+def _fitted(inputs: Preprocess | None, targets: Preprocess | None, data: Dataset) -> tuple[Scaling, Scaling]:
+    return Scaling.of(inputs, data, "x"), Scaling.of(targets, data, "y")
 
 
 def load_rows(data: Dataset, inputs: Scaling, targets: Scaling) -> Rows:
@@ -85,7 +90,7 @@ def loader(data: Dataset, start: Any = None) -> Load:
 
     @cache
     def loaded(inputs: Preprocess | None, targets: Scale | None, mesh: Mesh | None) -> tuple[Any, Rows, Any]:
-        scaling = _fitted(inputs, targets, data.train) if start is None else (start.inputs, start.targets)
+        scaling = _fitted(inputs, targets, data) if start is None else (start.inputs, start.targets)
         rows = to_all(load_rows(data, *scaling), mesh)
         judged = {"train": rows.train}
         if rows.validation is not None:

@@ -50,7 +50,7 @@ class Watcher:
         self._fresh = not task.paused
         if task.watch is None:
             return
-        recipe, trained = task.members[0][0], len(task.data.train)
+        recipe, trained = task.members[0][0], task.data.rows
         found = places_of(recipe, task.data)
         layers, arrays = task.watch.chosen(found.signals), task.watch.chosen(found.weights)
         names = tuple(found.signals[place] for place in layers), tuple(found.weights[place] for place in arrays)
@@ -59,7 +59,7 @@ class Watcher:
             Recorder(*names, task.watch.stride(epochs=recipe.epochs, trained=trained), trace)
             for (recipe, _), trace in zip(task.members, before, strict=True)
         ]
-        rows = permutation(_ROWS, 0, trained)[: task.watch.rows]
+        rows = permutation(_ROWS, 0, len(task.data.train))[: task.watch.rows]
         self._chosen = tuple(np.array(each, np.int32) for each in (rows, layers, arrays))
         self._updates, self._what = updates(recipe, trained), task.watch.what
 

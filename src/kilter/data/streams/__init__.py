@@ -1,0 +1,1 @@
+"""Streams: data that are read piece by piece, since memory does not hold them."""

@@ -1,0 +1,259 @@
+"""Laws of streams: the rows decide, not how they come; what is begun can go on; what breaks off is not lost."""
+
+import threading
+from collections import Counter
+
+import jax
+import numpy as np
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+import kilter as kl
+from kilter import data, losses, nn, optim
+from kilter.core.errors import FileError, InputError
+from kilter.data.streams import pages
+from kilter.train.ahead import ahead
+from kilter.train.interrupt import Interrupt
+from kilter.train.launch import fleets
+from kilter.train.streaming import StreamError
+from kilter.train.task import Task
+from kilter.train.window_program import programs
+
+DRAW = np.random.default_rng(4)
+ROWS, LEAST = 5003, "1MiB"  # a prime number of rows: no batch divides them
+EVERY = DRAW.normal(size=(ROWS + 300, 20)).astype(np.float32)
+LABELS = (EVERY[:, 0] + EVERY[:, 1] ** 2 > 1).astype(int)
+X, Y = EVERY[:ROWS], LABELS[:ROWS]
+WEIGHTS = DRAW.choice(np.array([0.5, 1.0, 1.5], np.float32), ROWS)  # whose sums are exact
+HELD = EVERY[ROWS:], LABELS[ROWS:]
+
+
+def recipe(*layers, epochs=3, shuffle=False, **given):
+    between = layers or (nn.BatchNorm(), nn.ReLU(), nn.Dropout(0.2))
+    given = {"optimizer": optim.Adam(optim.Cosine(0.01)), "batch_size": 64, **given}
+    net = nn.Chain(nn.Dense(8), *between, nn.Dense(2))
+    return kl.Recipe(net, losses.SoftmaxCrossEntropy(), epochs=epochs, shuffle=shuffle, **given)
+
+
+def train(recipe, rows, **given):
+    return kl.train(recipe, rows, progress=False, **given)
+
+
+def same(one, other):
+    leaves = zip(jax.tree.leaves((one.params, one.state)), jax.tree.leaves((other.params, other.state)), strict=True)
+    return all(np.array_equal(a, b) for a, b in leaves)
+
+
+@pytest.fixture(scope="module")
+def stream():
+    return data.stream((X, Y), validation=HELD, memory=LEAST)
+
+
+@pytest.fixture(scope="module")
+def run(stream):
+    return train(recipe(shuffle=True), stream)
+
+
+@pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["alike", "weighted"])
+@pytest.mark.parametrize("inputs", [None, data.MinMax()], ids=["plain", "scaled"])
+def test_in_the_order_of_the_source_a_stream_trains_as_memory_does(weights, inputs):
+    whole = train(recipe(inputs=inputs), data.from_arrays(X, Y, validation=HELD, weights=weights))
+    found = train(recipe(inputs=inputs), data.stream((X, Y), validation=HELD, weights=weights, memory=LEAST))
+    assert same(found, whole)
+    np.testing.assert_allclose(found.history["loss"], whole.history["loss"], rtol=1e-5)
+    np.testing.assert_allclose(found.history["val_loss"], whole.history["val_loss"], rtol=1e-5)
+    np.testing.assert_array_equal(found.history["lr"], whole.history["lr"])
+    assert (found.epoch, found.score) == (whole.epoch, whole.score)
+
+
+def test_numbers_are_scaled_as_in_memory(tmp_path):
+    y = (100 + 10 * X[:, 0]).astype(np.float32)
+    columns = {f"x{index}": X[:, index] for index in range(20)} | {"y": y}
+    parquet.write_table(pa.table(columns), tmp_path / "rows.parquet", row_group_size=700)
+    own = recipe().replace(
+        net=nn.Chain(nn.Dense(8), nn.ReLU(), nn.Dense(1)),
+        loss=losses.SquaredError(),
+        inputs=data.Standardize(),
+        targets=data.Standardize(),
+    )
+    whole = train(own, data.from_arrays(X, y, validation=(X[:300], y[:300])))
+    found = train(
+        own, data.stream(tmp_path, target="y", validation=lambda: [pa.table(columns).slice(0, 300)], memory=LEAST)
+    )
+    np.testing.assert_allclose(found.predict(tmp_path / "rows.parquet"), whole.predict(X), rtol=1e-5)
+    assert found.metrics["rmse"] == pytest.approx(whole.metrics["rmse"], rel=1e-4)
+
+
+def test_the_memory_does_not_decide(stream):
+    large = data.stream((X, Y), validation=HELD)
+    assert same(train(recipe(), stream), train(recipe(), large))
+
+
+def test_the_seed_decides(stream, run):
+    assert same(train(recipe(shuffle=True), stream), run)
+    assert not same(train(recipe(shuffle=True), stream, seed=1), run)
+    assert not same(train(recipe(), stream), run)
+
+
+def test_it_learns_from_a_shuffled_stream(run):
+    assert run.score > 0.75
+    assert run.outcome is kl.Outcome.FINISHED
+
+
+def test_members_of_a_fleet_share_the_rows_and_are_what_they_are_alone(stream, run):
+    rates = [recipe(shuffle=True, optimizer=optim.Adam(optim.Cosine(rate))) for rate in (0.01, 0.02)]
+    runs = kl.train_fleet([*rates, recipe(nn.Tanh(), shuffle=True)], stream, seeds=[0, 1], progress=False)
+    alone = [run, train(rates[0], stream, seed=1), train(rates[1], stream)]
+    for member, own in zip(runs[:3], alone, strict=True):
+        for one, other in zip(jax.tree.leaves(member.params), jax.tree.leaves(own.params), strict=True):
+            np.testing.assert_allclose(one, other, rtol=2e-4, atol=2e-5)
+        assert member.score == pytest.approx(own.score, abs=0.01)
+
+
+def test_validation_stops_early_and_keeps_the_best_epoch(stream):
+    own = recipe(nn.ReLU(), epochs=12, optimizer=optim.SGD(1.0), stopping=kl.EarlyStopping(2))
+    found, whole = (train(own, rows) for rows in (stream, data.from_arrays(X, Y, validation=HELD)))
+    assert (found.outcome, found.epoch) == (whole.outcome, whole.epoch)
+    assert len(found.history["loss"]) == len(whole.history["loss"])
+
+
+def test_a_run_is_saved_and_predicts(run, tmp_path):
+    loaded = kl.load(run.save(tmp_path / "run"))
+    np.testing.assert_array_equal(loaded.predict(X), run.predict(X))
+    assert run.metrics["train_accuracy"] > 0.75
+
+
+def test_it_is_watched(stream):
+    (found,) = kl.train_fleet([recipe(shuffle=True)], stream, watch=kl.Watch(every=1), progress=False)
+    assert len(found.vitals.epochs) == 4
+
+
+@pytest.mark.parametrize("windows", [1, 3])
+def test_what_pauses_between_windows_goes_on_at_the_exact_row(stream, run, windows):
+    class EnoughError(Exception):
+        pass
+
+    kept = []
+
+    def leave(state):
+        if (state.epoch, state.windows) == (1, windows):
+            kept.append(state)
+            raise EnoughError
+
+    task = Task([(recipe(shuffle=True), 0)], stream, until=1)
+    ((_, before),) = fleets(task)
+    before.run(False, Interrupt())
+    ((_, first),) = fleets(Task(task.members, stream, paused=before.paused()))
+    first.between = leave
+    with pytest.raises(EnoughError):
+        first.run(False, Interrupt())
+    ((_, second),) = fleets(Task(task.members, stream, paused=before.paused()))
+    second.halfway = jax.device_get(kept[0])
+    (found,) = second.run(False, Interrupt())
+    assert same(found, run)
+    np.testing.assert_array_equal(found.history["loss"], run.history["loss"])
+
+
+@pytest.fixture
+def files(tmp_path):
+    for number, part in enumerate(np.array_split(np.arange(ROWS), 4)):
+        columns = {f"x{index}": X[part, index] for index in range(20)} | {"y": Y[part]}
+        parquet.write_table(pa.table(columns), tmp_path / f"part-{number}.parquet")
+    return tmp_path
+
+
+def spoiled_after(stream, epochs, spoil):
+    """The stream, one of whose files is spoiled before the epoch of this number."""
+    orders = type(stream.feed).order
+
+    def order(feed, epoch):
+        if epoch == epochs:
+            spoil()
+        return orders(feed, epoch)
+
+    return order
+
+
+@pytest.mark.parametrize("epochs", [0, 2])
+def test_what_was_trained_before_a_file_broke_is_kept(files, epochs, monkeypatch):
+    stream = data.stream(files, target="y", validation=0.1, memory=LEAST)
+    whole = train(recipe(shuffle=True, epochs=2), stream) if epochs else None
+    bad = files / "part-2.parquet"
+    spoil = spoiled_after(stream, epochs, lambda: bad.write_bytes(bad.read_bytes()[:3000] + bytes(200_000)))
+    monkeypatch.setattr(type(stream.feed), "order", spoil)
+    with pytest.raises(FileError, match=r"part-2\.parquet.*corrupt") as caught:
+        train(recipe(shuffle=True, epochs=4, optimizer=optim.Adam(0.01)), stream)
+    assert "\n" not in str(caught.value)
+    if not epochs:
+        assert not isinstance(caught.value, StreamError)
+        return
+    assert "2 of 4 epochs were trained" in str(caught.value)
+    (kept,) = caught.value.runs
+    assert kept.outcome is kl.Outcome.INTERRUPTED
+    assert len(kept.history["loss"]) == 2
+    assert kept.score == pytest.approx(whole.score, abs=0.1)
+    assert np.isfinite(kept.predict({f"x{index}": X[:, index] for index in range(20)})).all()
+
+
+def test_ctrl_c_closes_the_epoch_in_flight(stream):
+    stop = Interrupt()
+    ((_, fleet),) = fleets(Task([(recipe(shuffle=True, epochs=50), 0)], stream))
+    fleet.between = lambda state: setattr(stop, "asked", (state.epoch, state.windows) == (1, 1))
+    (found,) = fleet.run(False, stop)
+    assert found.outcome is kl.Outcome.INTERRUPTED
+    assert len(found.history["loss"]) == 2
+
+
+def test_no_second_compile(stream, run):
+    def held():
+        return [each._cache_size() for quickly in (False, True) for each in programs(quickly)]
+
+    before = held()
+    train(recipe(shuffle=True, epochs=2, optimizer=optim.Adam(optim.Cosine(0.03))), stream)
+    assert held() == before
+
+
+def test_a_bootstrap_needs_all_rows_in_memory(stream):
+    with pytest.raises(InputError, match="bootstrap needs all rows in memory"):
+        kl.train_fleet([recipe()], stream, bootstrap=True)
+
+
+def test_what_needs_rows_in_memory_takes_the_sample_or_says_so(stream):
+    assert type(stream.sample) is kl.data.Dataset
+    assert stream.sample.train is stream.train
+    with pytest.raises(InputError, match=r"stream\.sample"):
+        kl.cross_validate(recipe(), stream)
+
+
+def test_no_more_windows_are_there_than_the_memory_holds(stream, run, monkeypatch):
+    made, mapped = [], pages.mmap.mmap
+    monkeypatch.setattr(pages.mmap, "mmap", lambda place, size: made.append(size) or mapped(place, size))
+    train(recipe(shuffle=True, epochs=1, optimizer=optim.Adam(optim.Cosine(0.03))), stream)
+    assert max(Counter(made).values()) * max(made) <= stream.passing
+
+
+def test_work_ahead_is_bounded_and_ends():
+    made = []
+
+    def items():
+        for number in range(100):
+            made.append(number)
+            yield number
+
+    before = threading.active_count()
+    with ahead(items()) as given:
+        assert [next(given), next(given)] == [0, 1]
+    assert len(made) <= 5
+    assert threading.active_count() == before
+
+
+def test_what_goes_wrong_ahead_is_raised_where_it_is_used():
+    def items():
+        yield 1
+        raise ValueError("no more")
+
+    with ahead(items()) as given:
+        assert next(given) == 1
+        with pytest.raises(ValueError, match="no more"):
+            next(given)
