@@ -10,6 +10,8 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
+from kilter.core.spreading import by_device, ways
+
 Pair = tuple[int, ...]
 Pads = tuple[tuple[int, int], ...]
 
@@ -91,7 +93,13 @@ def _input_gradient(dy: jax.Array, kernel: jax.Array, stride: Pair, padding: Pad
 
 
 def _kernel_gradient(x: jax.Array, dy: jax.Array, kernel: jax.Array, stride: Pair, padding: Pads) -> jax.Array:
-    """Sum over pieces of the batch of (shifted input)^T (output gradient)."""
+    """Sum over the batch of (shifted input)^T (output gradient); where devices share it, each sums over its own rows."""
+    summed = partial(_summed, kernel=kernel, stride=stride, padding=padding)
+    return summed(x, dy) if ways() == 1 else jax.vmap(summed)(by_device(x), by_device(dy)).sum(0)
+
+
+def _summed(x: jax.Array, dy: jax.Array, *, kernel: jax.Array, stride: Pair, padding: Pads) -> jax.Array:
+    """The same, piece by piece."""
     x = jnp.pad(x, ((0, 0), *padding, (0, 0)))
     bytes_each = 4 * x.shape[1] * dy.shape[2] * kernel.shape[1] * x.shape[3]
     size = _divisor(x.shape[0], max(1, _PIECE_BYTES // bytes_each))

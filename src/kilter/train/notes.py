@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from kilter.core import job
 from kilter.core.journal import Journal
 from kilter.train.check import deciding_metric
 from kilter.train.run import Run
@@ -15,7 +16,7 @@ from kilter.train.task import Task
 @contextmanager
 def noted(task: Task, log: str | Path | None) -> Iterator[Task]:
     """The task with a journal at a path, for the time of a block; as it is where there is none."""
-    if log is None:
+    if log is None or not job.first():
         yield task
         return
     recipes = [recipe for recipe, _ in task.members]

@@ -31,6 +31,8 @@ class Task:
         journal: that epochs are noted in; None: in none.
         places: of the members in the journal; empty: 0, 1, 2, ...
         keeper: that checkpoints are left with; None: with none.
+        devices: that the batches of each member are spread over.
+        shard: whether these keep the optimizer's state in shards; None: where memory asks for it.
     """
 
     members: Sequence[tuple[Recipe, int]]
@@ -44,6 +46,8 @@ class Task:
     journal: Journal | None = None
     places: Sequence[int] = ()
     keeper: Keeper | None = None
+    devices: int = 1
+    shard: bool | None = None
 
     def take(self, indices: Sequence[int]) -> "Task":
         """The same for some of the members."""
