@@ -10,6 +10,7 @@ FOLDER = Path(__file__).parent.parent / "benchmarks"
 NAMES = [
     *("one_network", "estimators", "masks", "kernels", "sequences", "depth", "strategies", "recipes"),
     *("search", "importance", "fleet", "growth", "many_models", "molds", "vitals", "checkpoints"),
+    "scaling",
 ]
 
 
