@@ -130,7 +130,7 @@ def test_the_checkpoint_of_a_lost_job_goes_on_with_another_number_of_devices(two
     saved = Checkpoints(folder / "kept" / "checkpoints").latest()
     done = saved.meta["done"]
     assert 0 < done < 400
-    assert saved.meta["layout"][2] == 4
+    assert Layout(*saved.meta["layout"]).batch == 4
     run, straight = kept(folder / "kept"), kept(None)
     assert len(run.history["loss"]) == 400
     np.testing.assert_array_equal(run.history["loss"][:done], saved.state["history.loss"][0])
@@ -260,9 +260,9 @@ def test_a_stranger_at_the_port_is_no_coordinator():
 
 
 def test_layouts_leave_no_device_out():
-    assert arrange(3, 8, devices=8, batch=2) == Layout(3, 1, 2)
-    assert arrange(100, 8, devices=8, batch=4) == Layout(2, 8, 4)
-    assert shrunk(Layout(4, 8, 2, True), 3) == Layout(3, 1, 2, True)
+    assert arrange(3, 8, devices=8, batch=2) == Layout(3, 1, batch=2)
+    assert arrange(100, 8, devices=8, batch=4) == Layout(2, 8, batch=4)
+    assert shrunk(Layout(4, 8, batch=2, sharded=True), 3) == Layout(3, 1, batch=2, sharded=True)
 
 
 def test_a_plan_knows_of_devices(small_recipe, iris):
