@@ -10,7 +10,7 @@ FOLDER = Path(__file__).parent.parent / "benchmarks"
 NAMES = [
     *("page", "estimators", "masks", "kernels", "sequences", "depth", "strategies", "recipes", "layers"),
     *("search", "importance", "fleet", "growth", "many_models", "molds", "vitals", "seeing", "checkpoints"),
-    "streaming",
+    *("streaming", "scaling"),
 ]
 
 

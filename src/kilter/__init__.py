@@ -4,7 +4,7 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from kilter import data, interop, losses, metrics, nn, optim, recipes, vitals
+from kilter import data, distributed, interop, losses, metrics, nn, optim, recipes, vitals
 from kilter.catalog import catalog
 from kilter.core.devices import device_a_core
 from kilter.core.diff import diff
@@ -75,6 +75,7 @@ __all__ = [
     "cure",
     "data",
     "diff",
+    "distributed",
     "ensemble",
     "examine",
     "interop",

@@ -10,6 +10,7 @@ import typer
 import kilter as kl
 from kilter.cli import doctoring, experimenting, fitting, searching, showing
 from kilter.cli.common import app, out
+from kilter.distributed.start import end
 
 __all__ = ["app", "doctoring", "experimenting", "fitting", "main", "searching", "showing"]
 
@@ -30,7 +31,8 @@ def _options(
 
 
 def _note(message: Warning | str, category: type[Warning], *_: Any) -> None:
-    sys.stderr.write(f"kilter: note: {message}\n")
+    if not out.quiet:
+        sys.stderr.write(f"kilter: note: {message}\n")
 
 
 def main() -> None:
@@ -39,11 +41,11 @@ def main() -> None:
     try:
         app()
     except kl.InputError as error:
-        sys.exit(_failed(str(error)))
+        sys.exit(end(_failed(str(error))))
     except (OSError, MemoryError) as error:
-        sys.exit(_failed(str(error) or type(error).__name__))
+        sys.exit(end(_failed(str(error) or type(error).__name__)))
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(end(130))
 
 
 def _failed(sentence: str) -> int:

@@ -56,17 +56,34 @@ def data_of(table: Path, target: str, validation: float, test: float, seed: int,
         return kl.data.from_table(table, target=target, **held)
 
 
-def train(recipe: kl.Recipe, data: Dataset, seed: int, folder: Path, *, looked_at: bool = False, **kept: Any) -> None:
+def join(wanted: bool, coordinator: str | None, processes: int | None, process: int | None, timeout: float) -> None:
+    """Be one process of a job, where that is wanted; only the first one prints."""
+    given = {"coordinator": coordinator, "processes": processes, "process": process}
+    if wanted:
+        kl.distributed.start(**given, timeout=timeout)
+        out.quiet = not kl.distributed.first()
+    elif named := [f"--{name}" for name, value in given.items() if value is not None]:
+        raise kl.InputError(f"{named[0]} is for a job of several processes; say --distributed too")
+
+
+def devices_of(text: str | None) -> int | str | None:
+    """The number of devices in an option, or the word as it is."""
+    return int(text) if text is not None and text.isdigit() else text
+
+
+def train(recipe: kl.Recipe, data: Dataset, seed: int, folder: Path, *, looked_at: bool = False, **more: Any) -> None:
     """Train, save, print the scores and where the page is; ``looked_at`` also examines it and shows its signals.
 
-    What else is given (``checkpoint``, ``every``) goes to `kilter.train`.
+    What else is given (``checkpoint``, ``every``, ``devices``) goes to `kilter.train`.
     """
     store.check_free(folder)
     out.print(data)
     for note in data.notes:
         out.print(f"[dim]{note}[/dim]", markup=True)
     watch = kl.Watch(every=max(recipe.epochs // 20, 1)) if looked_at else None
-    run = _trained(folder, recipe, data, seed=seed, watch=watch, log=folder, **kept)
+    run = _trained(folder, recipe, data, seed=seed, watch=watch, log=folder, **more)
+    if not kl.distributed.first():
+        return
     out.print(_scores(run, data))
     out.print(learned.lead(run, data), markup=False)
     run.save(folder)

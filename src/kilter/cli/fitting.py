@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 import kilter as kl
-from kilter.cli.common import app, data_of, folder_of, is_large, out, recipe_of, train
+from kilter.cli.common import app, data_of, devices_of, folder_of, is_large, join, out, recipe_of, train
 from kilter.core import files
 from kilter.data.plain_tables import matrix, table_bytes
 
@@ -41,8 +41,20 @@ def fit(
         typer.Option("--stream/--no-stream", help="Read the rows again every epoch.", show_default="if they are large"),
     ] = None,
     memory: Annotated[str, typer.Option(help="What the rows of a stream may take.")] = "1GiB",
+    devices: Annotated[
+        str | None,
+        typer.Option(help="Devices that share each batch: a number, or all.", show_default="1, of a job all"),
+    ] = None,
+    distributed: Annotated[
+        bool, typer.Option("--distributed", help="Be one process of a job; on a cluster nothing more need be said.")
+    ] = False,
+    coordinator: Annotated[str | None, typer.Option(help="HOST:PORT at which process 0 of the job is found.")] = None,
+    processes: Annotated[int | None, typer.Option(help="Processes of the job.")] = None,
+    process: Annotated[int | None, typer.Option(help="Number of this process, from 0.")] = None,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for the other processes.")] = 60.0,
 ) -> None:
     """Train a network on a table and keep the run."""
+    join(distributed, coordinator, processes, process, timeout)
     given = None if recipe is None else recipe_of(recipe)
     streamed = is_large(table) if stream is None else stream
     data = data_of(table, target, validation, test, seed, memory if streamed else None)
@@ -50,7 +62,7 @@ def fit(
     if given is not None and epochs is not None:
         chosen = chosen.replace(epochs=epochs)
     folder = folder_of(table, out_dir)
-    train(chosen, data, seed, folder, checkpoint=checkpoint, every=every)
+    train(chosen, data, seed, folder, checkpoint=checkpoint, every=every, devices=devices_of(devices))
     out.print(f"Predict with: [bold]kilter predict {folder} NEW_TABLE --out predictions.csv[/bold]")
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import jax
 
+from kilter.core.errors import InputError
+
 # Every device holds a copy of the rows; beyond this many the copies cost more than the cores bring.
 _MOST = 32
 _FLAG = "xla_force_host_platform_device_count"
@@ -35,6 +37,35 @@ def device_a_core() -> int | None:
     except RuntimeError:  # too late: JAX has started
         return None
     return cores
+
+
+def check_devices(devices: int | str | None) -> int:
+    """Devices that the batches of a network are to be spread over; left open, one.
+
+    Raises:
+        InputError: neither ``"all"`` nor a number from 1 to that of the devices.
+    """
+    there, processes = jax.device_count(), jax.process_count()
+    if devices == "all":
+        return there
+    if devices is None:
+        return 1
+    if isinstance(devices, bool) or not isinstance(devices, int) or devices < 1:
+        raise InputError(f"devices={devices!r}: devices must be 'all', or a whole number of at least 1")
+    if devices > there:
+        where = "this process has" if processes == 1 else f"the {processes} processes of this job have"
+        more = (
+            "; on a CPU jax.config.update('jax_num_cpu_devices', N) makes more, before anything is computed"
+            if jax.default_backend() == "cpu"
+            else ""
+        )
+        raise InputError(f"devices={devices}: {where} {there}; take 'all' or at most {there}{more}")
+    if -(-processes // devices) * devices > there:
+        raise InputError(
+            f"devices={devices}: {processes} processes cannot share their {there} devices so; take 'all', or a divisor of "
+            "both"
+        )
+    return devices
 
 
 def free_memory() -> int | None:

@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from kilter.core import files
+from kilter.core import files, job
 from kilter.core.checks import check_seed
+from kilter.core.devices import check_devices
 from kilter.core.errors import DoubtWarning
 from kilter.data.dataset import Dataset
 from kilter.doctor.alone import lost
@@ -51,6 +52,8 @@ def train(
     checkpoint: str | Path | None = None,
     every: str | float = "5min",
     keep: int = 3,
+    devices: int | str | None = None,
+    shard: bool | None = None,
     log: str | Path | None = None,
     progress: bool | None = None,
 ) -> Run:
@@ -73,12 +76,18 @@ def train(
             the same call goes on from the last checkpoint and gives the same run, bit for bit; when all is done, at once.
         every: how often a checkpoint is due: seconds, or words such as ``"30s"``, ``"5min"``, ``"1h"``, ``"10 epochs"``.
         keep: how many of the last checkpoints stay, besides the one of the best score.
+        devices: that every batch is spread over, or ``"all"``; left open, one, or all of a job (`kl.distributed`). The
+            network is the one that a single device trains, within rounding: batch norm sees the whole batch, masks are
+            the same; a batch that they do not divide is padded and the padding masked.
+        shard: whether the devices keep the optimizer's state and the best weights in shards rather than whole; left
+            open, where memory asks for it.
         log: path to which ``.log.jsonl`` is added for a file that epochs and findings are noted in as they
             come, and how a lost run is begun again; `kilter board` shows it.
         progress: show a progress line; left open, if standard error is a terminal.
 
     Raises:
-        InputError: the recipe does not fit the data; the folder is of another training. Raised before anything compiles.
+        InputError: the recipe does not fit the data, there are fewer devices, or the folder is of another training. Raised
+            before anything compiles.
         FileError: the folder cannot be written or read, or another process trains in it.
 
     >>> import kilter as kl
@@ -91,16 +100,19 @@ def train(
     """
     watch = watch_of(watch)
     kept: dict[str, Any] = {"every": every, "keep": keep}
+    if devices is None and job.processes() > 1:
+        devices = "all"
     if watch is None and not heal:
         runs = train_fleet(
-            [recipe], data, seeds=[seed], start=start, checkpoint=checkpoint, log=log, progress=progress, **kept
-        )
+            [recipe], data, seeds=[seed], start=start, checkpoint=checkpoint, devices=devices, shard=shard, log=log,
+            progress=progress, **kept,
+        )  # fmt: skip
         return runs[0]
     seed = check_seed(seed)
     check(recipe, data)
     if watch is not None:
         check_watch(watch, [recipe], data)
-    task = Task([(recipe, seed)], data, start, watch=watch)
+    task = Task([(recipe, seed)], data, start, watch=watch, devices=check_devices(devices), shard=shard)
     with Keeper.held(checkpoint, task, heal=heal, **kept) as keeper:
         if keeper is not None and keeper.runs:
             return keeper.runs[0]

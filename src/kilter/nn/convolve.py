@@ -10,6 +10,8 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
+from kilter.core.spreading import by_device, ways
+
 Pair = tuple[int, ...]
 Pads = tuple[tuple[int, int], ...]
 
@@ -149,7 +151,13 @@ def _around(outputs: Pair, window: Pair, stride: Pair, padding: Pads, space: Pai
 
 
 def _kernel_gradient(x: jax.Array, dy: jax.Array, kernel: jax.Array, stride: Pair, padding: Pads) -> jax.Array:
-    """Sum over pieces of the batch of the products of shifted inputs and output gradients."""
+    """Sum over the batch of (shifted input)^T (output gradient); where devices share it, each sums over its own rows."""
+    summed = partial(_summed, kernel=kernel, stride=stride, padding=padding)
+    return summed(x, dy) if ways() == 1 else jax.vmap(summed)(by_device(x), by_device(dy)).sum(0)
+
+
+def _summed(x: jax.Array, dy: jax.Array, *, kernel: jax.Array, stride: Pair, padding: Pads) -> jax.Array:
+    """The same, over pieces of the batch."""
     x = jnp.pad(x, ((0, 0), *padding, (0, 0)))
     one = x.shape[3] == 1
     size = _piece_size(x, dy.shape[2], kernel.shape[1], (4 if one else 1) * _PIECE_BYTES)

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from kilter.core.errors import InputError
 from kilter.core.keys import named
 from kilter.core.specs import number, option, part
+from kilter.core.spreading import copies, own_product, ways
 from kilter.nn import masks
 from kilter.nn.activations import Activation, Tanh
 from kilter.nn.initializers import GlorotUniform, Initializer, Orthogonal, Zeros
@@ -175,8 +176,11 @@ class Recurrent(Layer, abstract=True):
 
     def _sums(self, params: Params, x: jax.Array) -> jax.Array:
         """a_t without b for all times at once, ``(time, batch, blocks * units)``."""
+        rows_apart = ways() > 1  # on several devices: each keeps all times of its own
+        x = x.swapaxes(0, 1) if rows_apart else x
         z = product(x.reshape(-1, x.shape[-1]), params["kernel"])
-        return (z if self._normed_whole() else self.normed(params, "inputs", z)).reshape(*x.shape[:2], -1)
+        z = (z if self._normed_whole() else self.normed(params, "inputs", z)).reshape(*x.shape[:2], -1)
+        return z.swapaxes(0, 1) if rows_apart else z
 
     def _normed_whole(self) -> bool:
         """Whether it is the sum of both products that is normed, before b."""
@@ -189,7 +193,8 @@ class Recurrent(Layer, abstract=True):
             kept_weights = masks.keep(named(key, "weights"), self.weight_dropout, kernel.shape)
             kernel = _dropped(kernel, kept_weights, self.weight_dropout)
         ends = list(accumulate(self.products(), initial=0))
-        kernels = [kernel[:, a * self.units : b * self.units] for a, b in pairwise(ends)]  # cut once, not every step
+        # Cut once, not every step.
+        kernels = [copies(kernel[:, a * self.units : b * self.units]) for a, b in pairwise(ends)]
 
         def recur(h: jax.Array, place: int, kept: jax.Array | None) -> jax.Array:
             z = saved(_recurred(_dropped(h, kept, self.recurrent_dropout), kernels[place]))
@@ -198,7 +203,7 @@ class Recurrent(Layer, abstract=True):
         return recur
 
 
-_recurred = narrowed(jnp.dot)
+_recurred = narrowed(own_product)
 
 
 def _dropped(x: jax.Array, kept: jax.Array | None, rate: Any) -> jax.Array:

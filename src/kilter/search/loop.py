@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from kilter.core import job
 from kilter.core.checks import check_seed
 from kilter.core.drawn import is_open
 from kilter.core.errors import DoubtWarning, InputError
@@ -103,6 +104,8 @@ def search(
     >>> len(study.trials), len(study.best.run.history["loss"])
     (4, 3)
     """
+    if job.processes() > 1:
+        raise InputError("kl.search runs in one process; over several hosts runner=kl.search.Ray() spreads its trials")
     _check_counts(trials=trials, keep=keep, max_params=max_params)
     if time_limit is not None and not time_limit > 0:
         raise InputError(f"search(time_limit={time_limit!r}): time_limit must be above 0 seconds")

@@ -30,4 +30,4 @@ def brief(recipes: Sequence[Recipe], data: Dataset, cost: Cost) -> bool:
     through = cost.update * (_WINDOWED if cost.windowed else 1)
     update = _ARRAY * cost.arrays + _BYTE * through + _PRODUCT * products
     made = sum(recipe.epochs * updates(recipe, rows) for recipe in recipes)
-    return made * update <= _BRIEF * min(len(recipes), jax.local_device_count())
+    return made * update <= _BRIEF * min(len(recipes), jax.device_count())

@@ -13,7 +13,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from kilter.core import trees
+from kilter.core import job, trees
 from kilter.core.errors import DoubtWarning, FileError
 from kilter.train.every import Every
 from kilter.train.packing import Packed, checksum, unpacked
@@ -37,7 +37,7 @@ class Checkpoints:
     threads of its own, from a copy of the arrays. Where that fails (a full disk), a warning says so once, the last good one
     stays, and the next is tried when it is due.
 
-    Several processes of one JAX cluster use the same folder, and all call the same methods.
+    Of a job of several processes each reads the same folder, and the first one writes.
 
     Args:
         folder: made where there is none.
@@ -152,10 +152,19 @@ def _manager(folder: Path, keep: int) -> Any:
     from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, LatestN
 
     best = BestN(get_metric_fn=lambda metrics: metrics["score"], n=1, keep_checkpoints_without_metrics=False)
-    options = ocp.CheckpointManagerOptions(
-        preservation_policy=AnyPreservationPolicy([LatestN(keep), best]), cleanup_tmp_directories=True
+    options: dict[str, Any] = {"preservation_policy": AnyPreservationPolicy([LatestN(keep), best])}
+    if job.processes() > 1:  # each by itself: arrays are whole in all, the first one writes
+        own = jax.process_index()
+        folder.mkdir(parents=True, exist_ok=True)
+        options |= {
+            "create": False,
+            "multiprocessing_options": ocp.options.MultiprocessingOptions(
+                primary_host=own, active_processes={own}, barrier_sync_key_prefix=f"kilter{own}"
+            ),
+        }
+    return ocp.CheckpointManager(
+        folder, options=ocp.CheckpointManagerOptions(cleanup_tmp_directories=job.first(), **options)
     )
-    return ocp.CheckpointManager(folder, options=options)
 
 
 def _saving(packed: Packed, facts: dict[str, Any]) -> Any:

@@ -69,6 +69,17 @@ class Cost:
         """Bytes on the device at the worst moment."""
         return self.kept + self.working
 
+    def spread(self, ways: int, sharded: bool) -> "Cost":
+        """On each of the devices that the batches are spread over, which may keep moments and best weights in shards."""
+        shards = ways if sharded else 1
+        return replace(
+            self,
+            moments=-(-self.moments // shards),
+            best=-(-self.best // shards),
+            activations=-(-self.activations // ways),
+            judging=-(-self.judging // ways),
+        )
+
     @property
     def host(self) -> int:
         """Bytes on the host at the end: the member, what it says of the rows and its run."""

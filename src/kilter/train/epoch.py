@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from kilter.core.spreading import by_rows, in_shards, whole
 from kilter.metrics import worst
 from kilter.train.outcome import Outcome
 from kilter.train.step import Batch, Learner, Parts, outputs, step, weighted_mean
@@ -210,13 +211,15 @@ def _update(
     number: jax.Array,
 ) -> tuple[Learner, jax.Array]:
     """One update on the chosen rows, of which those that are not ``real`` are padding."""
+    chosen = by_rows(chosen)
     weights = None if train.weights is None else train.weights[chosen]
     count: Any = len(chosen)
     if real is not None:
-        count = real.sum()
+        count = whole(real).sum()
         weights = real.astype(jnp.float32) if weights is None else weights * real
-    rows = Batch(train.x[chosen], train.y[chosen], weights)
-    return step(parts, learner, rows, count, jax.random.fold_in(key, number), number)
+    rows = by_rows(Batch(train.x[chosen], train.y[chosen], weights))
+    learner, loss = step(parts, learner, rows, count, jax.random.fold_in(key, number), number)
+    return Learner(whole(learner.params), whole(learner.state), in_shards(learner.moments)), loss
 
 
 def _judge(parts: Parts, rows: Rows, learner: Learner) -> dict[str, Any]:
@@ -265,7 +268,7 @@ def _close(
     outcome = jnp.where(finite, outcome, Outcome.DIVERGED.code)
 
     def choose(new: Any, old: Any) -> Any:
-        return jax.tree.map(lambda a, b: jnp.where(better, a, b), new, old)
+        return in_shards(jax.tree.map(lambda a, b: jnp.where(better, a, b), new, old))
 
     return Member(
         learner,

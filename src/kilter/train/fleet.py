@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from kilter.core import trees
+from kilter.core import job, trees
 from kilter.core.programs import compiled
 from kilter.data.dataset import Dataset
 from kilter.train import batches, carried, pace, snapshot
@@ -23,7 +23,7 @@ from kilter.train.notes import note_epochs
 from kilter.train.order import orders
 from kilter.train.outcome import Outcome
 from kilter.train.paused import Paused
-from kilter.train.placing import mesh_of, shares, to_all, to_shares
+from kilter.train.placing import abstract, fetched, to_all, to_shares
 from kilter.train.predict import Told
 from kilter.train.program import initialize
 from kilter.train.progress import Line
@@ -73,7 +73,7 @@ class Fleet:
         """Stack the numbers of the recipes and load the rows, to be trained in stacks of this layout."""
         saved = None if task.keeper is None else task.keeper.found(task)
         layout = snapshot.layout_of(saved, layout)
-        recipe, mesh = task.members[0][0], mesh_of(layout.devices)
+        recipe, mesh = task.members[0][0], layout.mesh
         if task.start is not None:
             check_start(task.start, recipe, task.data)
         scaling, on_device, judged = load(recipe, mesh)
@@ -82,14 +82,12 @@ class Fleet:
     def compile(self) -> "Fleet":
         """Make the programs ready; nothing is drawn or trained, so that this can be done beside another fleet."""
         began = time.perf_counter()
-        mesh = mesh_of(self.layout.devices)
+        mesh = self.layout.mesh
         slots = self.roster.take(np.resize(np.arange(self.size), self.layout.size))
         drawing = initialize.lower(*self._drawing(slots, mesh))
         self.like = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), drawing.out_info)
         self._remember_past(self.like)
-        members = jax.tree.map(
-            lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=shares(mesh)), drawing.out_info
-        )
+        members = abstract(drawing.out_info, mesh)
         stack = Stack(np.arange(self.size), to_shares(slots, mesh), members, mesh, self.layout.quickly)
         with ThreadPoolExecutor() as pool:  # XLA leaves other threads alone while it works
             jobs = [] if self.task.paused or self.saved else [pool.submit(compiled, drawing)]
@@ -179,7 +177,7 @@ class Fleet:
         self._begin()
 
     def _draw_all(self, queue: Any) -> None:
-        mesh = mesh_of(self.layout.devices)
+        mesh = self.layout.mesh
         for start in range(0, self.size, self.layout.size):
             chosen = queue[start : start + self.layout.size]
             self.stacks.append(Stack.of(chosen, self.roster, lambda slots: self._draw(slots, mesh), self.layout))
@@ -196,7 +194,7 @@ class Fleet:
         """Run epochs, a chunk at a time, every stack in turn, until all members have ended."""
         keeper, chunk = self.task.keeper, 1
         while self.stacks:
-            if keeper is not None and stop.asked:
+            if keeper is not None and job.most(stop.asked)[0]:
                 self.keep()
                 return Outcome.INTERRUPTED
             began, first = time.perf_counter(), self.done
@@ -207,12 +205,12 @@ class Fleet:
             self.done += made
             note_epochs(self.task, first, {name: column[:, first : self.done] for name, column in self.history.items()})
             self.stack_epochs += made * len(self.stacks)
-            seconds = (time.perf_counter() - began) / made
+            (seconds,) = job.most((time.perf_counter() - began) / made)
             chunk = max(1, int(_LOOK / seconds))
             line.advance(self.done, {name: each[:, self.done - 1 : self.done].T for name, each in self.history.items()})
             self.watcher.look(self.stacks, self.rows.train, self.done, self.history["lr"], self._draw)
             regroup(self, seconds)
-            if keeper is not None and keeper.due(self.done):
+            if keeper is not None and job.most(keeper.due(self.done))[0]:
                 self.keep()
         return Outcome.FINISHED
 
@@ -244,7 +242,7 @@ class Fleet:
         shared = self._chunk(self.stacks[0].mesh, done, count)
         made = 1
         for stack in self.stacks:
-            if self.task.keeper is None and stop.asked:
+            if self.task.keeper is None and job.most(stop.asked)[0]:
                 return 0
             history, ran = stack.advance(*shared)
             self._record(stack, history, done)
@@ -266,7 +264,7 @@ class Fleet:
 
     def _read(self, stack: Stack) -> None:
         told = judge(*stack.judging(self.judged, bool(self.data.classes)))
-        members, told = jax.device_get((stack.members, told))
+        members, told = fetched((stack.members, told))
         self.watcher.leave(stack)
         for slot, index in enumerate(map(int, stack.indices)):
             self.ended[index] = trees.take(members, slot)

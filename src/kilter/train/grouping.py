@@ -136,7 +136,7 @@ def _extra(works: Sequence[_Work], rows: int) -> float:
         * work.epochs
         for work in works
     )
-    return seconds / jax.local_device_count()
+    return seconds / jax.device_count()
 
 
 def by(items: Iterable[Any], key: Any) -> dict[Any, list[Any]]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
-from kilter.core import files, trees
+from kilter.core import files, job, trees
 from kilter.core.devices import free_memory
 from kilter.core.errors import DoubtWarning, FileError, InputError
 from kilter.core.journal import Journal
@@ -63,12 +63,14 @@ class Keeper:
     def __init__(self, folder: Path, task: "Task", heal: bool, every: Every, keep: int) -> None:
         self.folder, self.more, self.saved = folder, dict[str, Any](), None
         self._checkpoints: Checkpoints | None = None
+        self._every: Every | None = None
         facts = self._begun(identity(task, heal))
         self.free: int | None = facts.get("free")
         ended: dict[str, Any] = _facts(folder, _ENDED, members=list) if (folder / _ENDED).exists() else {"members": []}
         self.runs: dict[int, Run] = {place: store.load(self._place(place)) for place in ended["members"]}
         self._positions: list[int | None] = [ended.get("journal")]
         if not self.ended(range(len(task.members))):
+            self._every = every
             self._checkpoints = Checkpoints(folder / _CHECKPOINTS, keep=keep, every=every)
 
     @classmethod
@@ -89,12 +91,17 @@ class Keeper:
         if isinstance(keep, bool) or not isinstance(keep, int) or keep < 1:
             raise InputError(f"keep={keep!r}: keep must be a whole number, at least 1")
         files.check_folder(Path(folder), _is_training)
-        # Processes of one JAX cluster train together; the first one writes.
-        own = nullcontext() if jax.process_index() else alone(Path(folder), _LOCK, "checkpoint", "training")
+        # Processes of one job train together; the first one writes, and begins the folder.
+        own = alone(Path(folder), _LOCK, "checkpoint", "training") if job.first() else nullcontext()
         with own:
+            if not job.first():
+                job.meet()
             keeper = cls(Path(folder), task, heal, every, keep)
             try:
                 keeper._look_back()
+                if job.first():
+                    job.meet()
+                job.meet()  # all have read it
                 yield keeper
             finally:
                 keeper._close()
@@ -118,22 +125,24 @@ class Keeper:
 
     def next(self, epoch: int, most: int) -> int:
         """The next epoch after which a checkpoint is due, where epochs tell; at most the last one."""
-        due = None if self._checkpoints is None else self._checkpoints.every.next(epoch)
+        due = None if self._every is None else self._every.next(epoch)
         return most if due is None else min(due, most)
 
     def due(self, epoch: int) -> bool:
         """Whether a checkpoint is due after this epoch."""
-        return self._checkpoints is not None and self._checkpoints.due(time.monotonic(), epoch)
+        return self._checkpoints is not None and job.first() and self._checkpoints.due(time.monotonic(), epoch)
 
     def keep(self, state: Any, meta: Mapping[str, Any], score: float | None, task: "Task") -> None:
         """Begin to write a checkpoint of a task."""
         assert self._checkpoints is not None
+        if not job.first():
+            return
         own = {"members": task.seats, "until": task.until, "journal": _position(task.journal), "more": self.more}
         self._checkpoints.save(state, own | dict(meta), epoch=meta["done"], score=score)
 
     def end(self, places: Sequence[int], runs: Sequence[Run], journal: Journal | None) -> None:
         """Keep the runs of members that have ended; those that Ctrl-C has ended go on later."""
-        if jax.process_index() or any(run.outcome is Outcome.INTERRUPTED for run in runs):
+        if not job.first() or any(run.outcome is Outcome.INTERRUPTED for run in runs):
             return
         self.runs |= dict(zip(map(int, places), runs, strict=True))
         try:
@@ -152,8 +161,12 @@ class Keeper:
         if not (self.folder / _TRAINING).exists():
             made = {"kilter": version("kilter"), "jax": jax.__version__}
             facts = {"version": VERSION, "made": made, "identity": own, "free": free_memory()}
-            if not jax.process_index():
-                files.write(self.folder / _TRAINING, json.dumps(facts).encode())
+            if not job.first():
+                raise FileError(
+                    f"checkpoint: process {jax.process_index()} does not see what process 0 has begun in {self.folder}; "
+                    "name a folder on a file system that all processes share"
+                )
+            files.write(self.folder / _TRAINING, json.dumps(facts).encode())
             return facts
         facts = _facts(self.folder, _TRAINING, made=dict, identity=dict)
         for name, told in facts["made"].items():

@@ -5,8 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+from kilter.core import job
 from kilter.core.checks import check_seed
-from kilter.core.devices import usable_cores
+from kilter.core.devices import check_devices, usable_cores
 from kilter.core.errors import InputError
 from kilter.data.dataset import Dataset
 from kilter.data.stream import Stream
@@ -42,6 +43,8 @@ def train_fleet(
     checkpoint: str | Path | None = None,
     every: str | float = "5min",
     keep: int = 3,
+    devices: int | str | None = None,
+    shard: bool | None = None,
     log: str | Path | None = None,
     progress: bool | None = None,
 ) -> Runs:
@@ -65,6 +68,9 @@ def train_fleet(
             gives what is kept. Members then are gathered by epochs rather than by seconds.
         every: how often a checkpoint is due: seconds, or words such as ``"30s"``, ``"5min"``, ``"1h"``, ``"10 epochs"``.
         keep: how many of the last checkpoints stay, besides the one of the best score.
+        devices: that the batches of each network are spread over, or ``"all"``; left open, one. Members are spread over
+            all devices, those of all processes of a job, in groups of so many.
+        shard: whether devices that share a batch keep the optimizer's state in shards; left open, where memory asks for it.
         log: path to which ``.log.jsonl`` is added for a file that epochs are noted in as they end; `kilter board` shows it.
         progress: show a progress line; left open, if standard error is a terminal.
 
@@ -88,7 +94,8 @@ def train_fleet(
         )
     if bootstrap:
         data = replace(data, title=f"{data.title}, bootstrap sample")
-    task = Task([(recipe, seed) for recipe in recipes for seed in seeds], data, start, bootstrap, watch=watch)
+    members, ways = [(recipe, seed) for recipe in recipes for seed in seeds], check_devices(devices)
+    task = Task(members, data, start, bootstrap, watch=watch, devices=ways, shard=shard)
     with Keeper.held(checkpoint, task, every=every, keep=keep) as keeper:
         runs = _trained(replace(task, keeper=keeper), log, progress)
     return Runs((runs[index] for index in range(len(task.members))), seeds=len(seeds))
@@ -124,9 +131,15 @@ def fleets(task: Task) -> Iterator[tuple[Sequence[int], Fleet]]:
     While one runs the programs of the next are compiled, as many beside each other as there are cores: XLA leaves other
     threads alone while it works. Members that memory cannot hold at once follow in a fleet of their own.
     """
+    if isinstance(task.data, Stream) and (task.devices > 1 or job.processes() > 1):
+        raise InputError(
+            "devices and processes cannot share the batches of a stream; leave devices= out, or take rows in memory"
+        )
     load, cast = loader(task.data, task.start), task.watch is None and not isinstance(task.data, Stream)
     free = None if task.keeper is None else task.keeper.free
-    groups = plan_of(task.members, task.data, task.foresight, cast=cast, free=free).groups
+    groups = plan_of(
+        task.members, task.data, task.foresight, cast=cast, free=free, ways=task.devices, shard=task.shard
+    ).groups
     turns = [(group, left) for group in groups if (left := _turns(group, task.keeper))]
     kind = Streamed if isinstance(task.data, Stream) else Fleet
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from kilter.core import job
 from kilter.core.journal import Journal
 from kilter.core.thinning import thinned
 from kilter.train.check import deciding_metric
@@ -24,7 +25,7 @@ CURVES, NUMBERS = 64, 2048
 @contextmanager
 def noted(task: Task, log: str | Path | None) -> Iterator[Task]:
     """The task with a journal at a path, for the time of a block; as it is where there is none."""
-    if log is None:
+    if log is None or not job.first():
         yield task
         return
     recipes = [recipe for recipe, _ in task.members]

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 import jax
 
 from kilter.core.checks import check_seed
-from kilter.core.devices import free_memory
+from kilter.core.devices import check_devices, free_memory
 from kilter.core.errors import InputError
+from kilter.core.job import least
 from kilter.data.dataset import Dataset
 from kilter.train import pace
 from kilter.train.brevity import brief
@@ -15,7 +16,7 @@ from kilter.train.check import check_all
 from kilter.train.cost import Cost, cost_of, row_bytes
 from kilter.train.foresight import Foresight
 from kilter.train.grouping import by, grouped
-from kilter.train.layout import Layout, arrange, width_for
+from kilter.train.layout import Layout, arrange, at_least, width_for
 from kilter.train.mold import Mold
 from kilter.train.recipe import Recipe, structure
 
@@ -54,17 +55,20 @@ class Group:
     def bytes(self) -> int:
         """Needed at once, compiling apart."""
         slots = -(-self.together // self.layout.size) * self.layout.size
-        return slots * _held(self.cost) + self.layout.size * self.cost.working + self.rows + _once()
+        held, working = _held(self.cost, self.layout), _working(self.cost, self.layout)
+        return slots * held + self.layout.size * working + self.rows + _once()
 
     def __str__(self) -> str:
-        width, devices = self.layout.width, self.layout.devices
+        width, devices = self.layout.width, self.layout.devices * self.layout.batch
         stacks = -(-len(self.members) // self.layout.size)
         waits = f", {self.together} at a time" if self.together < len(self.members) else ""
         time = "time not known yet" if self.seconds is None else f"about {self.seconds:.3g} s"
         padded = "" if self.mold is None else f" padded to {self.mold}"
+        shards = ", its optimizer's state in shards" if self.layout.sharded else ""
+        each = f", each batch spread over {self.layout.batch} of them{shards}" if self.layout.batch > 1 else ""
         return (
             f"{_count(len(self.members), 'member')}{padded}{waits}: {_count(stacks, 'stack')} of {width} on "
-            f"{_count(devices, 'device')}; {_size(self.cost.all)} a member, {_size(self.bytes)} in all; {time}"
+            f"{_count(devices, 'device')}{each}; {_size(self.cost.all)} a member, {_size(self.bytes)} in all; {time}"
         )
 
 
@@ -102,7 +106,14 @@ class Plan:
         return "\n".join((f"Plan({title})", *(f"  {group}" for group in self.groups)))
 
 
-def plan(recipes: Sequence[Recipe], data: Dataset, *, seeds: Sequence[int] = (0,)) -> Plan:
+def plan(
+    recipes: Sequence[Recipe],
+    data: Dataset,
+    *,
+    seeds: Sequence[int] = (0,),
+    devices: int | str | None = None,
+    shard: bool | None = None,
+) -> Plan:
     """How `train_fleet` would train every recipe with every seed; nothing is compiled, drawn or trained.
 
     The bytes of a member are those of its weights and state, the optimizer's state and the copy of the best epoch; the same
@@ -114,9 +125,12 @@ def plan(recipes: Sequence[Recipe], data: Dataset, *, seeds: Sequence[int] = (0,
         recipes: any.
         data: shared by all.
         seeds: one member a recipe and seed.
+        devices: that each batch is spread over, or ``"all"``, as `train_fleet` takes it.
+        shard: whether these keep the optimizer's state in shards; left open, where memory asks for it.
 
     Raises:
-        InputError: a recipe does not fit the data, or one member alone needs more memory than is free.
+        InputError: a recipe does not fit the data, there are fewer devices, or one member alone needs more memory than is
+            free.
 
     >>> import kilter as kl
     >>> from kilter import nn, optim, losses
@@ -126,7 +140,8 @@ def plan(recipes: Sequence[Recipe], data: Dataset, *, seeds: Sequence[int] = (0,
     8
     """
     check_all(recipes, data)
-    return plan_of([(recipe, check_seed(seed)) for recipe in recipes for seed in seeds], data)
+    ways = check_devices(devices)
+    return plan_of([(recipe, check_seed(seed)) for recipe in recipes for seed in seeds], data, ways=ways, shard=shard)
 
 
 def plan_of(
@@ -136,6 +151,8 @@ def plan_of(
     *,
     cast: bool = True,
     free: int | None = None,
+    ways: int = 1,
+    shard: bool | None = None,
 ) -> Plan:
     """The plan for members that have been checked.
 
@@ -145,17 +162,28 @@ def plan_of(
         foresight: whose programs they train in, which later members find compiled.
         cast: whether without foresight structures may share a mold.
         free: bytes of memory to plan with; None: those that are free now.
+        ways: devices that each batch is spread over.
+        shard: whether these keep the optimizer's state in shards; None: where memory asks for it.
     """
-    free, steady = free_memory() if free is None else free, foresight is not None
+    free, steady = least(free_memory() if free is None else free), foresight is not None
+
+    def group(indices: list[int], mold: Mold | None) -> Group:
+        try:
+            return _group(indices, mold, members, data, free, steady, ways, bool(shard))
+        except InputError:  # whole on each device they are too large
+            if ways == 1 or shard is not None:
+                raise
+            return _group(indices, mold, members, data, free, steady, ways, True)
+
     found: list[Group] = []
     for indices, mold in grouped(members, data, cast=cast) if foresight is None else foresight.grouped(members):
         try:
-            found.append(_group(indices, mold, members, data, free, steady))
+            found.append(group(indices, mold))
         except InputError:  # padded they are too large
             if mold is None:
                 raise
             own = by(indices, lambda index: structure(members[index][0])).values()
-            found += [_group(each, None, members, data, free, steady) for each in own]
+            found += [group(each, None) for each in own]
     return Plan(tuple(found), free)
 
 
@@ -166,46 +194,65 @@ def _group(
     data: Dataset,
     free: int | None,
     steady: bool,
+    ways: int,
+    sharded: bool,
 ) -> Group:
     recipe = members[indices[0]][0]
     longest = max((members[index][0] for index in indices), key=lambda each: each.epochs)
     cost, rows = cost_of(longest if mold is None else mold.blank(longest), data), row_bytes(data)
-    together = len(indices)
+    together, width = len(indices), least(width_for(cost.spread(ways, sharded)))
+    assert width is not None
     # A program that is to be found again always takes as many, whatever the number of members.
     alone = not steady and mold is None
     layout = (
-        replace(arrange(together, width_for(cost)), quickly=brief([members[index][0] for index in indices], data, cost))
+        replace(
+            arrange(together, width, batch=ways, sharded=sharded),
+            quickly=brief([members[index][0] for index in indices], data, cost),
+        )
         if alone
-        else Layout(jax.local_device_count(), min(_STEADY, width_for(cost)))
+        else Layout(jax.device_count() // ways, min(_STEADY, width), batch=ways, sharded=sharded)
     )
     if free is not None:
         layout, together = _fitted(layout, together, cost, rows, _SHARE * free)
     epochs = sorted((members[index][0].epochs for index in indices), reverse=True)
     each = pace.recall(mold or structure(recipe), data.rows, layout)
     seconds = None if each is None else each * sum(epochs[:: layout.size])
-    return Group(tuple(indices), mold, layout, together, cost, layout.devices * rows, seconds)
+    return Group(tuple(indices), mold, layout, together, cost, layout.devices * _copies(layout) * rows, seconds)
 
 
 def _fitted(layout: Layout, members: int, cost: Cost, rows: int, room: float) -> tuple[Layout, int]:
     """The layout narrowed, and the members that are held at once, so that all fits in the room."""
-    each = _held(cost) + cost.working
+    held, working = _held(cost, layout), _working(cost, layout)
+    each, rows = held + working, rows * _copies(layout)
     if rows + each > room:
         raise InputError(
             f"one member needs {_size(rows + each)} of memory ({_size(rows)} for the rows, {_size(each)} for the network "
             f"and its training), but {_size(room)} can be used; take a smaller net, batch_size or fewer rows"
         )
-    while layout.size > 1 and layout.devices * rows + layout.size * each > room:
+    fewest = at_least(1, layout.batch)
+    while layout.size > fewest and layout.devices * rows + layout.size * each > room:
         narrow = layout.width > 1
-        smaller = {"width": layout.width // 2} if narrow else {"devices": layout.devices // 2}
+        smaller = {"width": layout.width // 2} if narrow else {"devices": max(layout.devices // 2, fewest)}
         layout = replace(layout, **smaller)
-    left = room - layout.devices * rows - layout.size * cost.working
-    stacks = max(1, int(left // max(1, layout.size * _held(cost))))
+    left = room - layout.devices * rows - layout.size * working
+    stacks = max(1, int(left // max(1, layout.size * held)))
     return layout, min(members, stacks * layout.size)
 
 
-def _held(cost: Cost) -> int:
+def _held(cost: Cost, layout: Layout) -> int:
     """Bytes of a member to the end; where its device has the host's own memory, with those that it takes there."""
-    return cost.kept + (cost.host if _on_host() else 0)
+    kept = cost.spread(layout.batch, layout.sharded).kept * _copies(layout)
+    return kept + (cost.host if _on_host() else 0)
+
+
+def _working(cost: Cost, layout: Layout) -> int:
+    """Bytes of a member while it is at work."""
+    return cost.spread(layout.batch, layout.sharded).working * _copies(layout)
+
+
+def _copies(layout: Layout) -> int:
+    """Devices of one memory that stand in the place of one."""
+    return -(-layout.batch // jax.process_count()) if _on_host() else 1
 
 
 def _once() -> int:

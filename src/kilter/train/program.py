@@ -13,11 +13,12 @@ from jax.sharding import Mesh
 
 from kilter.core.keys import named
 from kilter.core.paths import walk
+from kilter.core.spreading import MEMBER
 from kilter.nn import calibrate
 from kilter.nn.initializers import LSUV
 from kilter.nn.layer import Layer
 from kilter.train.epoch import Member, Rows, begin, epoch
-from kilter.train.placing import AXIS, SHARED
+from kilter.train.placing import AXIS, SHARED, places
 from kilter.train.roster import Roster
 from kilter.train.step import Learner, Parts
 
@@ -51,13 +52,18 @@ def over_members(function: Callable[..., Any], width: int) -> Callable[..., Any]
 
 
 def spread(function: Callable[..., Any], mesh: Mesh | None, shared: int) -> Callable[..., Any]:
-    """Run a function on every device, on its own share of the members; its last ``shared`` arguments go to all whole."""
+    """Run a function on every device, on its own share of the members; its last ``shared`` arguments go to all whole.
+
+    Along other axes of the mesh XLA spreads what the function asks for (`kilter.core.spreading`).
+    """
     if mesh is None:
         return function
 
     def everywhere(*arguments: Any) -> Any:
         specs = (AXIS,) * (len(arguments) - shared) + (SHARED,) * shared
-        return jax.shard_map(function, mesh=mesh, in_specs=specs, out_specs=AXIS, check_vma=False)(*arguments)
+        return jax.shard_map(function, mesh=mesh, in_specs=specs, out_specs=AXIS, axis_names={MEMBER}, check_vma=False)(
+            *arguments
+        )
 
     return everywhere
 
@@ -73,7 +79,7 @@ def initialize(
         params = calibrate.asked(parts.net, params, state, x) if _calibrated(parts.net) else params
         return begin(parts, Learner(params, state, parts.optimizer.init(params)), judged)
 
-    return spread(jax.vmap(draw, in_axes=(0, 0, None)), mesh, shared=1)(parts, seeds, x)
+    return _in_place(spread(jax.vmap(draw, in_axes=(0, 0, None)), mesh, shared=1)(parts, seeds, x), mesh)
 
 
 def _calibrated(net: Layer) -> bool:
@@ -124,7 +130,13 @@ def run_epochs(
         done, members, history = jax.lax.while_loop(going, body, (jnp.int32(0), members, history))
         return members, history, done[None]
 
-    return spread(share, mesh, shared=4)(roster, members, rows, orders, first, count)
+    members, history, done = spread(share, mesh, shared=4)(roster, members, rows, orders, first, count)
+    return _in_place(members, mesh), history, done
+
+
+def _in_place(members: Member, mesh: Mesh | None) -> Member:
+    """Members that lie where the next call looks for them."""
+    return members if mesh is None else jax.lax.with_sharding_constraint(members, places(members, mesh))
 
 
 @jax.jit  # traced once, although it is asked for its shapes first

@@ -6,6 +6,8 @@ from typing import Any, Self
 
 import numpy as np
 
+from kilter.core import job
+
 
 class Bar:
     """One line of progress, if standard error is a terminal and ``wanted`` is not False.
@@ -20,7 +22,7 @@ class Bar:
     def __init__(self, word: str, total: int, wanted: bool | None, done: int = 0) -> None:
         self._start = time.perf_counter()
         self._progress: Any = None
-        if wanted is False or not sys.stderr.isatty():
+        if wanted is False or not sys.stderr.isatty() or not job.first():
             return
         from rich.console import Console  # most programs show no line, and rich takes a while to import
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn

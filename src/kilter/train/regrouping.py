@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING
 import jax
 import numpy as np
 
-from kilter.core import trees
+from kilter.core import job, trees
 from kilter.data.dataset import Dataset
 from kilter.nn.layer import shapes
 from kilter.train.batches import updates
 from kilter.train.epoch import Member
 from kilter.train.grouping import COMPILE, PRODUCT, UPDATE
 from kilter.train.layout import Layout, shrunk
-from kilter.train.placing import mesh_of
 from kilter.train.recipe import Recipe
 from kilter.train.roster import Roster
 from kilter.train.stack import Stack
@@ -33,7 +32,7 @@ def regroup(fleet: "Fleet", seconds: float) -> None:
     In a training that is kept nothing measured decides: it must be the same when it goes on.
     """
     running = [index for stack in fleet.stacks for index in stack.running]
-    compiling = max(COMPILE, fleet.seconds["compile"])  # this one may have been found compiled
+    (compiling,) = job.most(max(COMPILE, fleet.seconds["compile"]))  # this one may have been found compiled
     if fleet.task.keeper is not None:
         if running and fleet.done % stride(fleet.size, fleet.most):
             return
@@ -48,8 +47,8 @@ def regroup(fleet: "Fleet", seconds: float) -> None:
 
 def gather(fleet: "Fleet", running: Sequence[int], layout: Layout) -> None:
     """Put members of a fleet that stand nowhere in stacks of a layout."""
-    if layout.devices != fleet.layout.devices:
-        _, fleet.rows, fleet.judged = fleet.load(fleet.task.members[0][0], mesh_of(layout.devices))
+    if layout.mesh != fleet.layout.mesh:
+        _, fleet.rows, fleet.judged = fleet.load(fleet.task.members[0][0], layout.mesh)
     fleet.layout = layout
     for start in range(0, len(running), layout.size):
         chosen = running[start : start + layout.size]

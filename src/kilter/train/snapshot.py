@@ -12,7 +12,8 @@ from kilter.core import trees
 from kilter.train.check import deciding_metric
 from kilter.train.checkpoints import Saved
 from kilter.train.epoch import Member
-from kilter.train.layout import Layout
+from kilter.train.layout import Layout, at_least
+from kilter.train.placing import fetched
 from kilter.train.predict import Told
 from kilter.train.regrouping import gather
 from kilter.train.stack import Stack
@@ -26,7 +27,7 @@ def taken(fleet: "Fleet") -> tuple[dict[str, Any], dict[str, Any]]:
     standing = [index for stack in fleet.stacks for index in map(int, stack.indices)]
     ended = sorted(fleet.ended.keys() - set(standing))
     state: dict[str, Any] = {
-        "stacks": [stack.members for stack in fleet.stacks],
+        "stacks": [fetched(stack.members) for stack in fleet.stacks],
         "ended": _stacked([fleet.ended[index] for index in ended]),
         "told": _stacked([fleet.told[index] for index in ended]),
         "history": {name: column[:, : fleet.done] for name, column in fleet.history.items()},
@@ -55,9 +56,11 @@ def score(fleet: "Fleet") -> float | None:
 
 
 def layout_of(saved: Saved | None, layout: Layout) -> Layout:
-    """The layout that a fleet was in, where there are as many devices as it had; else the one given."""
+    """The layout that a fleet was in, where there are devices for it and no others are asked for; else the one given."""
     before = layout if saved is None else Layout(*saved.meta["layout"])
-    return before if before.devices <= jax.local_device_count() else layout
+    alike = (before.batch, before.sharded) == (layout.batch, layout.sharded)
+    fits = at_least(1, before.batch) <= before.devices <= jax.device_count() // before.batch
+    return before if alike and fits else layout
 
 
 def put_back(fleet: "Fleet", saved: Saved, like: Member) -> None:

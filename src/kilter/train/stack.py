@@ -3,14 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
-import jax
 import numpy as np
 from jax.sharding import Mesh
 
 from kilter.train.epoch import Member, Rows
 from kilter.train.layout import Layout
 from kilter.train.outcome import Outcome
-from kilter.train.placing import mesh_of, to_shares
+from kilter.train.placing import fetched, to_places, to_shares
 from kilter.train.program import training
 from kilter.train.roster import Roster
 from kilter.train.step import Batch
@@ -48,13 +47,13 @@ class Stack:
             members: called with the roster of all slots, gives the members in them.
             layout: of the slots.
         """
-        chosen, size, mesh = np.asarray(indices), layout.size, mesh_of(layout.devices)
+        chosen, size, mesh = np.asarray(indices), layout.size, layout.mesh
         filled = np.resize(chosen, size)
         own = roster.take(filled)
         drawn = members(own)
         running = (np.arange(size) < len(chosen)) & (own.epochs > 0)
-        outcome = np.where(running, drawn.outcome, np.int32(Outcome.FINISHED.code))
-        members = to_shares(drawn._replace(outcome=outcome), mesh)
+        outcome = np.where(running, fetched(drawn.outcome), np.int32(Outcome.FINISHED.code))
+        members = to_places(drawn._replace(outcome=outcome), mesh)
         return cls(chosen, to_shares(own, mesh), members, mesh, layout.quickly)
 
     @property
@@ -69,7 +68,7 @@ class Stack:
     def advance(self, rows: Rows, orders: Any, first: int, count: int) -> tuple[dict[str, Array], int]:
         """Run up to ``count`` epochs; their history ``(members, epochs)`` by name, and how many the last to end ran."""
         self.members, history, done = self.program(*self.arguments(rows, orders, first, count))
-        history, done = jax.device_get((history, done))
+        history, done = fetched((history, done))
         made = int(done.max())
         return {name: column[: len(self.indices), :made] for name, column in history.items()}, made
 
@@ -80,4 +79,4 @@ class Stack:
     @property
     def running(self) -> Array:
         """Indices of the members that have not ended."""
-        return self.indices[np.asarray(self.members.outcome)[: len(self.indices)] == 0]
+        return self.indices[fetched(self.members.outcome)[: len(self.indices)] == 0]

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from kilter.core.keys import named
+from kilter.core.spreading import by_rows, whole
 from kilter.data.augment import Augmentation, Mix
 from kilter.losses import Loss, Penalty
 from kilter.metrics import Metric
@@ -71,7 +72,7 @@ def step(parts: Parts, learner: Learner, batch: Batch, count: Any, key: jax.Arra
     if parts.augment is not None:
         x, mix = parts.augment.apply(named(key, "augment"), x)
     objective = Objective(
-        outputs=lambda params: parts.net.apply(params, learner.state, x, key=key),
+        outputs=lambda params: parts.net.apply(whole(params), learner.state, x, key=key),
         loss=lambda outputs: weighted_mean(_losses(parts.loss, outputs, batch.y, mix), batch.weights, count),
         penalty=parts.penalty,
     )
@@ -91,8 +92,10 @@ def _losses(loss: Loss, outputs: jax.Array, y: jax.Array, mix: Mix | None) -> ja
 def outputs(net: Layer, params: Any, state: Any, x: jax.Array, block: int = BLOCK) -> jax.Array:
     """Outputs at inference for any number of rows, a block at a time so that activations stay small."""
     if len(x) <= block:
-        return net.apply(params, state, x)[0]
+        return whole(net.apply(params, state, by_rows(x))[0])
     blocks = -(-len(x) // block)
     padded = jnp.pad(x, ((0, blocks * block - len(x)), *((0, 0),) * (x.ndim - 1)))
-    whole = jax.lax.map(lambda rows: net.apply(params, state, rows)[0], padded.reshape(blocks, block, *x.shape[1:]))
-    return whole.reshape(blocks * block, *whole.shape[2:])[: len(x)]
+    found = jax.lax.map(
+        lambda rows: whole(net.apply(params, state, by_rows(rows))[0]), padded.reshape(blocks, block, *x.shape[1:])
+    )
+    return found.reshape(blocks * block, *found.shape[2:])[: len(x)]

@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
-from kilter.core import files, trees
+from kilter.core import files, job, trees
 from kilter.core.errors import FileError, InputError
 from kilter.data.doors import door_from_dict
 from kilter.data.preprocess import Preprocess
@@ -33,7 +33,9 @@ _PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".joblib", ".npy")
 
 
 def save(run: Run, folder: Path) -> Path:
-    """Write a run to a folder, whole or not at all."""
+    """Write a run to a folder, whole or not at all; of a job the first process writes, since all have the same run."""
+    if not job.first():
+        return folder
 
     def fill(fresh: Path) -> None:
         files.write(fresh / _RECIPE, run.recipe.to_json().encode())

@@ -32,6 +32,8 @@ class Task:
         places: of the members in the journal; empty: 0, 1, 2, ...
         stride: the epochs of one in so many members are noted.
         keeper: that checkpoints are left with; None: with none.
+        devices: that the batches of each member are spread over.
+        shard: whether these keep the optimizer's state in shards; None: where memory asks for it.
     """
 
     members: Sequence[tuple[Recipe, int]]
@@ -46,6 +48,8 @@ class Task:
     places: Sequence[int] = ()
     stride: int = 1
     keeper: Keeper | None = None
+    devices: int = 1
+    shard: bool | None = None
 
     def take(self, indices: Sequence[int]) -> "Task":
         """The same for some of the members."""

@@ -16,7 +16,7 @@ from kilter.nn.layer import shapes
 from kilter.train.batches import updates
 from kilter.train.epoch import Member
 from kilter.train.order import permutation
-from kilter.train.placing import to_shares
+from kilter.train.placing import fetched, to_shares
 from kilter.train.program import over_members, spread
 from kilter.train.recipe import Recipe
 from kilter.train.roster import Roster
@@ -84,7 +84,7 @@ class Watcher:
 
     def _due(self, stack: Stack, done: int, lasted: Array) -> tuple[Array, list[int]]:
         """Epochs that the members have behind them, and the slots of those that are to be recorded."""
-        outcomes = np.asarray(stack.members.outcome)[: len(stack.indices)]
+        outcomes = fetched(stack.members.outcome)[: len(stack.indices)]
         epochs = np.where(outcomes == 0, done, lasted)
         slots = []
         for slot, (index, outcome, epoch) in enumerate(zip(stack.indices, outcomes, epochs, strict=True)):
@@ -98,7 +98,7 @@ class Watcher:
             return
         if stack.start is None:
             stack.start = self._started(stack, draw)
-        found = jax.device_get(look(*self._looking(stack, rows, epochs)))
+        found = fetched(look(*self._looking(stack, rows, epochs)))
         for slot in slots:
             self.recorders[stack.indices[slot]].add(int(epochs[slot]), trees.take(found, slot))
 
