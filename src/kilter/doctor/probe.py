@@ -16,7 +16,7 @@ from kilter.optim.optimizer import spanning
 from kilter.train.batches import updates
 from kilter.train.order import permutation
 from kilter.train.parts import parts_of
-from kilter.train.program import QUICKLY, TRAINING, initialize
+from kilter.train.program import QUICKLY, TRAINING, drawing
 from kilter.train.recipe import Recipe
 from kilter.train.rows import Scaling
 from kilter.train.step import Batch, Learner, Parts, step
@@ -42,7 +42,7 @@ class Patient:
     def _drawn(self) -> Learner:
         stacked = jax.tree.map(lambda leaf: np.repeat(np.asarray(leaf)[None], len(self.seeds), 0), self.parts)
         spread = jnp.asarray(self.x[permutation(0, 0, len(self.x))[:ROWS]])
-        members = initialize(stacked, np.array(self.seeds, np.uint32), spread, self.x.shape[1:], False, None)
+        members = drawing(True)(stacked, np.array(self.seeds, np.uint32), spread, self.x.shape[1:], False, None)
         return members.learner
 
     def start(self, anatomy: Anatomy) -> Start:

@@ -25,7 +25,7 @@ from kilter.train.outcome import Outcome
 from kilter.train.paused import Paused
 from kilter.train.placing import abstract, fetched, to_all, to_shares
 from kilter.train.predict import Told
-from kilter.train.program import initialize
+from kilter.train.program import drawing
 from kilter.train.progress import Line
 from kilter.train.recipe import structure
 from kilter.train.regrouping import gather, regroup, stride
@@ -84,13 +84,13 @@ class Fleet:
         began = time.perf_counter()
         mesh = self.layout.mesh
         slots = self.roster.take(np.resize(np.arange(self.size), self.layout.size))
-        drawing = initialize.lower(*self._drawing(slots, mesh))
-        self.like = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), drawing.out_info)
+        drawn = drawing(self.layout.quickly).lower(*self._drawing(slots, mesh))
+        self.like = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), drawn.out_info)
         self._remember_past(self.like)
-        members = abstract(drawing.out_info, mesh)
+        members = abstract(drawn.out_info, mesh)
         stack = Stack(np.arange(self.size), to_shares(slots, mesh), members, mesh, self.layout.quickly)
         with ThreadPoolExecutor() as pool:  # XLA leaves other threads alone while it works
-            jobs = [] if self.task.paused or self.saved else [pool.submit(compiled, drawing)]
+            jobs = [] if self.task.paused or self.saved else [pool.submit(compiled, drawn)]
             jobs += [pool.submit(compiled, lowered) for lowered in self._training(stack)]
             jobs.append(pool.submit(compiled, judge.lower(*stack.judging(self.judged, bool(self.data.classes)))))
             jobs += [pool.submit(compiled, lowered) for lowered in self.watcher.lowered(stack, self.rows.train)]
@@ -187,7 +187,7 @@ class Fleet:
         return slots.parts, slots.seeds, spread(self.rows.train), self.data.shape, judged, mesh
 
     def _draw(self, slots: Roster, mesh: Any) -> Member:
-        members = initialize(*self._drawing(slots, mesh))
+        members = drawing(self.layout.quickly)(*self._drawing(slots, mesh))
         return members if self.task.start is None else from_run(members, self.task.start)
 
     def _epochs(self, line: Line, stop: Interrupt) -> Outcome:

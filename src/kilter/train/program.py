@@ -4,7 +4,7 @@ The members are spread over the devices; each device has a loop of its own, and 
 """
 
 from collections.abc import Callable
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 import jax
@@ -22,12 +22,13 @@ from kilter.train.placing import AXIS, SHARED, places
 from kilter.train.roster import Roster
 from kilter.train.step import Learner, Parts
 
-# What runs for less time than it compiles, as drawing weights: without LLVM's optimizations, and with XLA's older kernels,
-# a program is ready in a third of the time. Its updates take two to four times as long.
+# What runs for less time than it compiles: without LLVM's optimizations, and with XLA's older kernels, a program is ready in
+# a third of the time. Its updates take two to four times as long.
 QUICKLY = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
 # Whole vectors where the processor has them: 6 to 8 % faster small networks than with XLA's own choice of half of them.
 # What LLVM does beyond its first level takes half of all compiling and makes no network faster.
-TRAINING = {"xla_cpu_prefer_vector_width": 512, "xla_backend_optimization_level": 1}
+DRAWING = {"xla_backend_optimization_level": 1}
+TRAINING = DRAWING | {"xla_cpu_prefer_vector_width": 512}
 
 
 def over_members(function: Callable[..., Any], width: int) -> Callable[..., Any]:
@@ -68,7 +69,6 @@ def spread(function: Callable[..., Any], mesh: Mesh | None, shared: int) -> Call
     return everywhere
 
 
-@partial(jax.jit, static_argnames=("shape", "judged", "mesh"), compiler_options=QUICKLY)
 def initialize(
     parts: Parts, seeds: jax.Array, x: jax.Array, shape: tuple[int, ...], judged: bool, mesh: Mesh | None = None
 ) -> Member:
@@ -149,6 +149,13 @@ def _one_epoch(
         return epoch(own.parts, rows, member, key, order, number, own.epochs, own.batches)
 
     return over_members(single, len(roster.seats))(roster, members, training, roster.seats, orders)
+
+
+@cache
+def drawing(quickly: bool) -> Any:
+    """`initialize` as a program; compiled quickly, large kernels are drawn ten times as slowly."""
+    options = QUICKLY if quickly else DRAWING
+    return jax.jit(initialize, static_argnames=("shape", "judged", "mesh"), compiler_options=options)
 
 
 @cache

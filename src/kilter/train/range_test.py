@@ -21,7 +21,7 @@ from kilter.train.cost import cost_of
 from kilter.train.layout import width_for
 from kilter.train.order import permutation
 from kilter.train.parts import parts_of
-from kilter.train.program import TRAINING, initialize, over_members
+from kilter.train.program import TRAINING, drawing, over_members
 from kilter.train.recipe import Recipe
 from kilter.train.rows import load_rows, scalings, spread
 from kilter.train.step import Batch, Learner, Parts, step
@@ -128,7 +128,7 @@ def lr_range_test(
     parts = trees.stack([parts_of(recipe, data, optimizer)] * len(seeds))
     train = load_rows(data, *scalings(recipe, data)).train
     drawn = np.array(seeds, np.uint32)
-    learners = initialize(parts, drawn, spread(train), data.shape, False).learner
+    learners = drawing(False)(parts, drawn, spread(train), data.shape, False).learner
     found = _sweep(
         parts,
         learners,
