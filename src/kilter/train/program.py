@@ -22,12 +22,12 @@ from kilter.train.placing import AXIS, SHARED, places
 from kilter.train.roster import Roster
 from kilter.train.step import Learner, Parts
 
-# What runs for less time than it compiles: without LLVM's optimizations, and with XLA's older kernels, a program is ready in
-# a third of the time. Its updates take two to four times as long.
+# What runs for less time than it compiles. Without LLVM's optimizations, with XLA's older kernels, a program is ready in a
+# third of the time. Its updates take two to four times as long.
 QUICKLY = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
-# Whole vectors where the processor has them: 6 to 8 % faster small networks than with XLA's own choice of half of them.
 # What LLVM does beyond its first level takes half of all compiling and makes no network faster.
 DRAWING = {"xla_backend_optimization_level": 1}
+# Whole vectors where the processor has them: 6 to 8 % faster small networks than with XLA's own choice of half of them.
 TRAINING = DRAWING | {"xla_cpu_prefer_vector_width": 512}
 
 
