@@ -18,7 +18,7 @@ import numpy as np
 
 import kilter as kl
 from kilter import losses, nn, optim
-from one_network import spread
+from measured import Spread
 
 # Seconds between checkpoints.
 EVERY = 5.0
@@ -70,7 +70,7 @@ def measure(name: str, recipes: Sequence[kl.Recipe], data: object, rounds: int, 
             wall.append(kept[1] / plain[1])
             left = kept[2]
             each.append((kept[0] - plain[0]) / max(left, 1) / every)
-    told = "  ".join(f"{spread(ratios):22s}" for ratios in (cpu, wall, each))
+    told = "  ".join(f"{Spread.of(ratios)!s:22s}" for ratios in (cpu, wall, each))
     print(f"{name:20s} {recipes[0].epochs:6d} {left:11d}  {told}", flush=True)
 
 
