@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import torch
 from jax.extend.core import jaxprs_in_params
 
 import kilter as kl
@@ -72,3 +73,57 @@ def test_training_ends_close_to_float32():
 def test_float16_asks_for_scaled_gradients(small_recipe, iris):
     with pytest.raises(InputError, match="LossScale around it"):
         kl.train(small_recipe.replace(precision="float16"), iris, progress=False)
+
+
+def double(data, net, epochs):
+    """Full batches in the order of the rows."""
+    return kl.Recipe(
+        net, losses.SoftmaxCrossEntropy(), optimizer=optim.SGD(0.125, momentum=0.5), batch_size=len(data.train),
+        epochs=epochs, shuffle=False, precision="float64",
+    )  # fmt: skip
+
+
+def test_float64_is_that_of_pytorch():
+    data = kl.data.from_arrays(IMAGES.reshape(96, -1)[:, :6], LABELS, validation=0)
+    net = nn.Chain(nn.Dense(8), nn.Tanh(), nn.Dense(2))
+    start = kl.train(double(data, net, 0), data, progress=False)
+    run = kl.train(double(data, net, 30), data, progress=False)
+    own = jax.tree.leaves(run.params)
+    assert {leaf.dtype for leaf in own} == {np.dtype(np.float64)}
+    theirs = [torch.tensor(leaf, requires_grad=True) for leaf in jax.tree.leaves(start.params)]
+    (b0, w0, b1, w1), x = theirs, torch.tensor(data.train.x.astype(np.float64))
+    y, optimizer = torch.tensor(data.train.y.astype(np.int64)), torch.optim.SGD(theirs, lr=0.125, momentum=0.5)
+    for _ in range(30):
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(torch.tanh(x @ w0 + b0) @ w1 + b1, y).backward()
+        optimizer.step()
+    for leaf, other in zip(own, theirs, strict=True):
+        np.testing.assert_allclose(leaf, other.detach().numpy(), rtol=1e-12, atol=1e-13)
+    assert jnp.zeros(1).dtype == jnp.float32
+
+
+def test_float64_begins_and_goes_as_float32_does(tmp_path):
+    data = kl.data.iris()
+    net = nn.Chain(nn.Dense(8), nn.BatchNorm(), nn.ReLU(), nn.Dropout(0.2), nn.Dense(3))
+    recipe = kl.Recipe(net, losses.SoftmaxCrossEntropy(), optimizer=optim.Adam(0.01), epochs=4)
+    single, wide = (
+        kl.train_fleet([recipe.replace(precision=p)], data, seeds=[0, 1], progress=False)
+        for p in ("float32", "float64")
+    )
+    for a, b in zip(single, wide, strict=True):
+        jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-3, atol=1e-4), a.history, b.history)
+    again = kl.load(wide[0].save(tmp_path / "run"))
+    jax.tree.map(np.testing.assert_array_equal, again.params, wide[0].params)
+    np.testing.assert_allclose(again.predict_proba(data.test.x), single[0].predict_proba(data.test.x), atol=1e-3)
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float64"])
+def test_vitals_are_of_the_layers_inside(precision):
+    data = kl.data.iris()
+    net = nn.Chain(nn.Dense(8), nn.ReLU(), nn.Dense(3))
+    recipe = kl.Recipe(net, losses.SoftmaxCrossEntropy(), optimizer=optim.Adam(0.01), epochs=2)
+    single, own = (
+        kl.train_fleet([recipe.replace(precision=p)], data, watch="default", progress=False)[0]
+        for p in ("float32", precision)
+    )
+    np.testing.assert_allclose(own.vitals.signals.rms, single.vitals.signals.rms, rtol=0.03)

@@ -94,7 +94,13 @@ def cost_of(recipe: Recipe, data: Dataset) -> Cost:
     batch, judged = min(recipe.batch_size, data.rows), data.validation is not None
     rows = tuple(len(part) for part in data.parts.values())
     cost = _cost(jax.tree.structure(recipe), data.shape, batch, judged, rows, bool(data.classes))
-    return replace(cost, history=_EPOCH * recipe.epochs)
+    cost = replace(cost, history=_EPOCH * recipe.epochs)
+    return cost if recipe.precision != "float64" else _doubled(cost)
+
+
+def _doubled(cost: Cost) -> Cost:
+    own = ("weights", "moments", "best", "gradient", "activations", "judging")
+    return replace(cost, **{name: 2 * getattr(cost, name) for name in own})
 
 
 @cache

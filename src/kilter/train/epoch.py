@@ -233,7 +233,8 @@ def _judge(parts: Parts, rows: Rows, learner: Learner) -> dict[str, Any]:
     if rows.unit is not None:
         predictions = predictions * rows.unit[0] + rows.unit[1]
     score = parts.metric(predictions, rows.answers, ones)
-    return {"val_loss": weighted_mean(parts.loss(found, y), weights, len(x)), f"val_{parts.metric.key}": score}
+    line = {"val_loss": weighted_mean(parts.loss(found, y), weights, len(x)), f"val_{parts.metric.key}": score}
+    return jax.tree.map(jnp.float32, line)
 
 
 def _close(

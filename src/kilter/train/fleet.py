@@ -1,8 +1,10 @@
 """The engine: members of one structure on their way through training, a stack of them at a time."""
 
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import wraps
 from typing import Any
 
 import jax
@@ -11,6 +13,7 @@ import numpy as np
 from kilter.core import job, trees
 from kilter.core.programs import compiled
 from kilter.data.dataset import Dataset
+from kilter.nn.precision import arrays_in
 from kilter.train import batches, carried, pace, snapshot
 from kilter.train.checkpoints import Saved
 from kilter.train.ending import run_of
@@ -42,6 +45,17 @@ from kilter.train.watching import Watcher
 _ORDERED = 1 << 20
 # Seconds between looks at the progress and at Ctrl-C, once the speed is known.
 _LOOK = 0.25
+
+
+def _precisely(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A method that makes arrays in the precision of the fleet."""
+
+    @wraps(method)
+    def inside(fleet: "Fleet", *arguments: Any) -> Any:
+        with arrays_in(fleet.task.members[0][0].precision):
+            return method(fleet, *arguments)
+
+    return inside
 
 
 @dataclass
@@ -79,6 +93,7 @@ class Fleet:
         scaling, on_device, judged = load(recipe, mesh)
         return cls(task, Roster.of(task, mold), on_device, scaling, layout, load, judged, Watcher(task), mold, saved)
 
+    @_precisely
     def compile(self) -> "Fleet":
         """Make the programs ready; nothing is drawn or trained, so that this can be done beside another fleet."""
         began = time.perf_counter()
@@ -99,6 +114,7 @@ class Fleet:
         self.seconds["compile"] = time.perf_counter() - began
         return self
 
+    @_precisely
     def run(self, progress: bool | None, stop: Interrupt) -> list[Run]:
         """Train to the end, to the epoch where the task pauses, or until someone asks to stop."""
         if "compile" not in self.seconds:

@@ -1,7 +1,7 @@
 """From a recipe to what the compiled program needs of it."""
 
 from kilter.data.dataset import Dataset
-from kilter.nn.precision import Narrow
+from kilter.nn.precision import net_in
 from kilter.optim.optimizer import Optimizer
 from kilter.train.check import deciding_metric
 from kilter.train.recipe import Recipe
@@ -10,9 +10,8 @@ from kilter.train.step import Parts
 
 def parts_of(recipe: Recipe, data: Dataset, optimizer: Optimizer) -> Parts:
     """The parts of a recipe, with its optimizer as it is to be used: every schedule of a known length."""
-    half = recipe.precision != "float32"
     return Parts(
-        Narrow(recipe.net, precision=recipe.precision) if half else recipe.net,
+        net_in(recipe.precision, recipe.net),
         recipe.loss,
         optimizer,
         recipe.stopping,

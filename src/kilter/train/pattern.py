@@ -31,7 +31,8 @@ class _Any(Activation):
 def pattern(recipe: Recipe, data: Dataset) -> Any:
     """What recipes that fit in one mold have in common; None for a recipe that fits in none."""
     net = recipe.net
-    if not isinstance(net, Chain) or last_dense(net) is None or not _fitting(recipe):
+    single = recipe.precision != "float64"
+    if not isinstance(net, Chain) or last_dense(net) is None or not single or not _fitting(recipe):
         return None
     kinds = _kinds(net)
     front, length, repeats = blocks(net)

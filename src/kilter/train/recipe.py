@@ -13,6 +13,7 @@ from kilter.data.scaling import Scale
 from kilter.losses import Loss, Penalty
 from kilter.metrics import Metric
 from kilter.nn.layer import Layer
+from kilter.nn.precision import CHOICES
 from kilter.optim.constraints import Constraint
 from kilter.optim.optimizer import Optimizer
 from kilter.train.stopping import EarlyStopping
@@ -40,6 +41,8 @@ class Recipe(Value):
         precision: ``"bfloat16"`` and ``"float16"`` make the products of training (dense, convolution, attention, recurrent)
             in half precision where the device gains by it, as GPUs do and CPUs do not; weights, norms, losses and
             predictions stay in float32. float16 wants its gradients scaled: `optim.LossScale`. Micikevicius et al. 2018.
+            ``"float64"`` trains weights, signals and gradients in double precision, from the draws of float32; the
+            history is in float32.
 
     >>> from kilter import nn, optim, losses
     >>> recipe = Recipe(nn.Chain(nn.Dense(8), nn.Dropout(0.2)), losses.SquaredError(), optimizer=optim.Adam(1e-3))
@@ -65,7 +68,7 @@ class Recipe(Value):
     augment: Augmentation | None = part(default=None, kinds=Augmentation, optional=True)
     stopping: EarlyStopping | None = part(default=None, kinds=EarlyStopping, optional=True)
     metric: Metric | None = part(default=None, kinds=Metric, optional=True)
-    precision: str = option(default="float32", choices=("float32", "bfloat16", "float16"))
+    precision: str = option(default="float32", choices=CHOICES)
 
 
 def structure(recipe: Recipe) -> Any:

@@ -79,7 +79,7 @@ def step(parts: Parts, learner: Learner, batch: Batch, count: Any, key: jax.Arra
     params, moments, (loss, state) = parts.optimizer.minimize(objective, learner.params, learner.moments, number)
     if parts.constraint is not None:
         params = parts.constraint(params)
-    return Learner(params, state, moments), loss * count
+    return Learner(params, state, moments), jnp.float32(loss * count)
 
 
 def _losses(loss: Loss, outputs: jax.Array, y: jax.Array, mix: Mix | None) -> jax.Array:
