@@ -58,6 +58,8 @@ def test_programs_are_found_again_and_it_is_said_where_they_are_not(tmp_path):
     assert said(KEPT, tmp_path, **setting) == ["0", "1"]
     assert said(KEPT, tmp_path, **setting) == ["1", "0"]
     assert len(said(KEPT, tmp_path, **setting, JAX_NUM_CPU_DEVICES="3")) == 2  # another setting is no miss to speak of
+    other = KEPT.replace("+ 1)", "+ 1, compiler_options={'xla_backend_optimization_level': 0})")
+    assert len(said(other, tmp_path, **setting)) == 2  # nor are other options of the compiler
     for path in tmp_path.rglob("*-cache"):
         path.unlink()
     with pytest.raises(subprocess.CalledProcessError) as failed:

@@ -69,7 +69,7 @@ def compiled(lowered: Any) -> Any:
     own = _kept and _config.jax_compilation_cache_dir == str(_kept[0])
     # What takes less may not have been worth a file to JAX.
     surely_kept = time.time() - began > 2 * _config.jax_persistent_cache_min_compile_time_secs
-    if own and counts.misses > before and not _mark(lowered.as_text(), began, surely_kept):
+    if own and counts.misses > before and not _mark(lowered, began, surely_kept):
         warnings.warn(
             f"a compiled program was kept in {_kept[0]}, but JAX does not find it again on this machine, so that every "
             "process compiles anew; set JAX_COMPILATION_CACHE_DIR to another folder, or delete this one",
@@ -79,14 +79,16 @@ def compiled(lowered: Any) -> Any:
     return program
 
 
-def _mark(text: str, began: float, kept: bool) -> bool:
+def _mark(lowered: Any, began: float, kept: bool) -> bool:
     """Leave a mark for a program that was compiled and is kept; False if there was one before that began.
 
     Whatever JAX may rightly tell programs apart by is part of the mark, so that no other setting is taken for a miss.
     """
     chosen = sorted(f"{name}={value}" for name, value in _config.values.items())
     flags = {name: value for name, value in os.environ.items() if name.startswith(("XLA_", "LIBTPU_", "TF_", "CUDA_"))}
-    setting = (jax.__version__, platform.node(), platform.machine(), jax.devices(), chosen, sorted(flags.items()), text)
+    text, options = lowered.as_text(), getattr(lowered._lowering, "_compiler_options_kvs", ())
+    here = (jax.__version__, platform.node(), platform.machine(), jax.devices())
+    setting = (*here, chosen, sorted(flags.items()), options, text)
     mark = _kept[0] / f"{hashlib.sha256(repr(setting).encode()).hexdigest()}.mark"
     try:
         if mark.exists():
