@@ -18,7 +18,10 @@
     for (const each of cells) {
       const cell = each instanceof Node ? made(kind) : Object.assign(made(kind, each), { title: each });
       if (each instanceof Node) cell.append(each);
-      if (String(each).length > 32 && !(each instanceof Node)) cell.className = "long";
+      if (String(each).length > 32 && !(each instanceof Node)) {
+        cell.className = "long";
+        cell.replaceChildren(made("span", each, "clamped"));
+      }
       if (kind === "th") cell.scope = "col";
       line.append(cell);
     }
