@@ -15,6 +15,7 @@ from kilter.core.errors import FileError, InputError
 from kilter.data.streams import pages
 from kilter.train.ahead import ahead
 from kilter.train.interrupt import Interrupt
+from kilter.train.keeper import Keeper
 from kilter.train.launch import fleets
 from kilter.train.streaming import StreamError
 from kilter.train.task import Task
@@ -153,6 +154,31 @@ def test_what_pauses_between_windows_goes_on_at_the_exact_row(stream, run, windo
     (found,) = second.run(False, Interrupt())
     assert same(found, run)
     np.testing.assert_array_equal(found.history["loss"], run.history["loss"])
+
+
+class KilledError(Exception):
+    pass
+
+
+def test_what_is_killed_goes_on_at_the_last_whole_epoch(stream, run, tmp_path, monkeypatch):
+    keep = Keeper.keep
+
+    def killed(*arguments):
+        keep(*arguments)
+        raise KilledError
+
+    monkeypatch.setattr(Keeper, "keep", killed)
+    with pytest.raises(KilledError):
+        train(recipe(shuffle=True), stream, checkpoint=tmp_path / "own", every="1 epochs")
+    monkeypatch.undo()
+    again = train(recipe(shuffle=True), stream, checkpoint=tmp_path / "own", every="1 epochs")
+    assert same(again, run)
+    jax.tree.map(np.testing.assert_array_equal, again.history, run.history)
+
+
+def test_devices_do_not_share_its_batches(stream):
+    with pytest.raises(InputError, match="leave devices= out"):
+        train(recipe(), stream, devices=2)
 
 
 @pytest.fixture
