@@ -166,23 +166,23 @@ def rows(*cases: Case) -> Sequence[Row]:
 
 
 FIRST = rows(
-    Case(TINY, 1_000, 32, 40, aim=5.0, tuned=True),
-    Case(SMALL, 10_000, 64, 8, aim=5.0, tuned=True),
+    Case(TINY, 1_000, 32, 320, aim=5.0, tuned=True),
+    Case(SMALL, 10_000, 64, 16, aim=5.0, tuned=True),
     Case(MIDDLE, 10_000, 128, 4, aim=1.5, tuned=True, weight=1.5),
     Case(WIDE, 10_000, 256, 2, aim=1.05, share=0.85, tuned=True, weight=2.5),
 )
 WITH_MORE = rows(
-    Case(SMALL, 10_000, 64, 8, norm=True),
-    Case(SMALL, 10_000, 64, 8, dropout=True),
+    Case(SMALL, 10_000, 64, 16, norm=True),
+    Case(SMALL, 10_000, 64, 16, dropout=True),
     Case(MIDDLE, 10_000, 128, 4, norm=True, weight=1.5),
     Case(MIDDLE, 10_000, 128, 4, dropout=True, weight=1.5),
     Case(WIDE, 10_000, 256, 2, norm=True, weight=2.0),
     Case(WIDE, 10_000, 256, 2, dropout=True, weight=2.0),
 )
 OTHER_SIZES = rows(
-    Case(TINY, 10_000, 32, 8, aim=5.0),
-    Case(TINY, 1_000_000, 256, 1, aim=5.0, weight=1.5),
-    Case(SMALL, 1_000, 64, 40, aim=5.0),
+    Case(TINY, 10_000, 32, 32, aim=5.0),
+    Case(TINY, 1_000_000, 256, 2, aim=5.0, weight=1.5),
+    Case(SMALL, 1_000, 64, 160, aim=5.0),
     Case(SMALL, 1_000_000, 256, 1, aim=5.0, weight=2.0),
     Case(MIDDLE, 1_000, 128, 16, aim=1.5),
     Case(WIDE, 1_000, 128, 8, aim=1.05, weight=1.5),

@@ -9,12 +9,12 @@ from kilter.train.batches import batch_of, updates
 from kilter.train.cost import Cost
 from kilter.train.recipe import Recipe
 
-# Seconds of a core that an update takes: for each array, for each byte that it goes through, for each weight and row of
-# the batch. Measured and so reckoned, in us: 120 and 140 (14-64-64-2 with batch norm and dropout, batches of 32), 200 and
-# 250 (64-128-128-10, 64), 7300 and 7400 (784-512-512-10, 128).
+# Seconds of a core that an update takes: for each array, for each byte that it goes through, and for each multiplication of
+# its forward products. Measured and so reckoned, in us: 60 and 67 (20-32-32-2, batches of 32), 200 and 263 (64-128-128-10,
+# 64), 7300 and 7600 (784-512-512-10, 128), 8000 and 10,800 (LSTM 128 over 28 steps, 64).
 _ARRAY, _BYTE, _PRODUCT = 3e-6, 2e-10, 6e-11
-# Windows go through each byte many times: 120 ms for MNIST's conv 32-64-128 in batches of 128.
-_WINDOWED = 12
+# Products of windows are slower: 120 ms, and 143 so reckoned, for MNIST's conv 32-64-128 in batches of 128.
+_WINDOWED = 4
 # Compiling quickly saves 1.7 s of a core (2.4 to 0.7 s for 14-64-64-2 with batch norm and dropout); updates then take two
 # to four times as long.
 _BRIEF = 0.5
@@ -26,8 +26,7 @@ def brief(recipes: Sequence[Recipe], data: Dataset, cost: Cost) -> bool:
     It is told by the recipes and the size of the data alone, so that the same training always takes the same program.
     """
     rows = data.rows
-    products = cost.gradient / 4 * batch_of(recipes[0], rows)
-    through = cost.update * (_WINDOWED if cost.windowed else 1)
-    update = _ARRAY * cost.arrays + _BYTE * through + _PRODUCT * products
+    products = cost.products * batch_of(recipes[0], rows) * (_WINDOWED if cost.windowed else 1)
+    update = _ARRAY * cost.arrays + _BYTE * cost.update + _PRODUCT * products
     made = sum(recipe.epochs * updates(recipe, rows) for recipe in recipes)
     return made * update <= _BRIEF * min(len(recipes), jax.device_count())

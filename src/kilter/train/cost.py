@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.extend.core import jaxprs_in_params
 
 from kilter.core.paths import walk
 from kilter.data.dataset import Dataset
@@ -36,6 +37,7 @@ class Cost:
         history: of all epochs.
         windowed: whether the net slides windows over its inputs, as convolutions do.
         arrays: that an update changes.
+        products: multiplications of the products and convolutions of one row, forward.
     """
 
     weights: int
@@ -48,6 +50,7 @@ class Cost:
     history: int = 0
     windowed: bool = False
     arrays: int = 0
+    products: float = 0.0
 
     @property
     def kept(self) -> int:
@@ -120,30 +123,45 @@ def _cost(
     weights = size((params, state))
     windowed = any(hasattr(value, "window") for _, value in walk(net))
     best = weights if judged else 0
-    judging, told = _judged(recipe, (params, state), shape, rows, classes)
+    judging, told, products = _judged(recipe, (params, state), shape, rows, classes)
     own, kept = len(jax.tree.leaves((params, state))), len(jax.tree.leaves(moments))
     objects = _ARRAY * (own * (1 + judged) + kept) + _RUN
     return Cost(
         weights, size(moments), best, size(params), _without(chained, params),
-        judging, told + objects, windowed=windowed, arrays=own + kept,
+        judging, told + objects, windowed=windowed, arrays=own + kept, products=products,
     )  # fmt: skip
 
 
 def _judged(
     recipe: Recipe, weights: Any, shape: tuple[int, ...], rows: tuple[int, ...], classes: bool
-) -> tuple[int, int]:
-    """Bytes of the two largest signals of a block of rows, and of what is said of all rows."""
+) -> tuple[int, int, float]:
+    """Bytes of the two largest signals of a block of rows and of what is said of all rows; multiplications of one row."""
 
     def signals(weights: Any, x: Any) -> Any:
         params, state = weights
         return recipe.net.apply(params, state, x)[0]
 
     block = jax.ShapeDtypeStruct((min(BLOCK, max(rows)), *shape), np.float32)
-    steps = jax.make_jaxpr(signals)(weights, block).eqns
-    largest = max((size([each.aval for each in step.outvars]) for step in steps), default=0)
+    traced = jax.make_jaxpr(signals)(weights, block).jaxpr
+    largest = max((size([each.aval for each in step.outvars]) for step in traced.eqns), default=0)
     row = jax.eval_shape(signals, weights, jax.ShapeDtypeStruct((1, *shape), np.float32))
     read = jax.eval_shape(lambda row: (recipe.loss.read(row, classes), recipe.loss.noise(row)), row)
-    return 2 * largest, sum(rows) * (size(read) + np.dtype(np.float32).itemsize)
+    told = sum(rows) * (size(read) + np.dtype(np.float32).itemsize)
+    return 2 * largest, told, _multiplications(traced) / len(block)
+
+
+def _multiplications(traced: Any) -> float:
+    """Of all products and convolutions in a traced function; those in a loop as often as it goes around."""
+    total = 0.0
+    for step in traced.eqns:
+        if step.primitive.name == "dot_general":
+            ((summed, _), _), x = step.params["dimension_numbers"], step.invars[0].aval
+            total += math.prod(step.outvars[0].aval.shape) * math.prod(x.shape[axis] for axis in summed)
+        elif step.primitive.name == "conv_general_dilated":
+            kernel, numbers = step.invars[1].aval, step.params["dimension_numbers"]
+            total += math.prod(step.outvars[0].aval.shape) * math.prod(kernel.shape) / kernel.shape[numbers.rhs_spec[0]]
+        total += step.params.get("length", 1) * sum(map(_multiplications, jaxprs_in_params(step.params)))
+    return total
 
 
 def _without(tree: Any, params: Any) -> int:
