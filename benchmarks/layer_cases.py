@@ -78,10 +78,14 @@ def whole(name: str, net: nn.Layer, make: Callable[[], t.Module], shape: Shape, 
 
 
 def cases(quick: bool) -> list[Case]:
-    """All rows; quick, every third, of small batches and few updates."""
+    """The rows to measure: all; quick, every third."""
+    return every(quick)[2::3] if quick else every(quick)
+
+
+def every(quick: bool) -> list[Case]:
+    """All rows; quick, of small batches and few updates."""
     n = 4 if quick else 128
-    found = [*nets(n, quick), *sequences(n, quick), *images(n, quick), *signals(n, quick), *steps(n, quick)]
-    return found[2::3] if quick else found
+    return [*nets(n, quick), *sequences(n, quick), *images(n, quick), *signals(n, quick), *steps(n, quick)]
 
 
 def nets(n: int, quick: bool) -> list[Case]:

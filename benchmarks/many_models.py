@@ -46,9 +46,9 @@ class Watched(Here):
         def train(*arguments: Any) -> Iterator[list[Ended]]:
             nonlocal done
             for ended in inner(*arguments):
-                yield ended
                 done += len(ended)
                 self.noted.append((done, resident(), time.perf_counter() - began))
+                yield ended
 
         with super().crew(data, seeds, company) as inner:
             yield train

@@ -120,7 +120,7 @@ class Server:
     def end(self) -> None:
         """End the process."""
         self.process.terminate()
-        self.process.wait()
+        self.process.communicate()
 
 
 def board(runs: int, epochs: int) -> None:

@@ -36,7 +36,7 @@ def side(maker: Callable[[], Program]) -> Side:
 
 def chosen(quick: bool) -> list[layer_cases.Case]:
     """The cases that the page shows."""
-    return [case for case in layer_cases.cases(quick) if case.name.startswith(NAMES)]
+    return [case for case in layer_cases.every(quick) if case.name.startswith(NAMES)]
 
 
 def slug(name: str) -> str:

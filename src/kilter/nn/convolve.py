@@ -55,13 +55,18 @@ def _direct(x: jax.Array, kernel: jax.Array, padding: Pads) -> jax.Array:
 @partial(jax.custom_vjp, nondiff_argnums=(2, 3))
 def convolve(x: jax.Array, kernel: jax.Array, stride: Pair, padding: Pads) -> jax.Array:
     """The same as `plain` with one group; its gradients are fast inside loops on a CPU."""
+    return _convolved(x, kernel, stride, padding)
+
+
+def _convolved(x: jax.Array, kernel: jax.Array, stride: Pair, padding: Pads) -> jax.Array:
+    """Apart from the rule for gradients, so that these can be differentiated forward."""
     return _direct(x, kernel, padding) if stride == (1, 1) else plain(x, kernel, stride, padding)
 
 
 def _forward(
     x: jax.Array, kernel: jax.Array, stride: Pair, padding: Pads
 ) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-    return convolve(x, kernel, stride, padding), (x, kernel)
+    return _convolved(x, kernel, stride, padding), (x, kernel)
 
 
 def _backward(
@@ -93,7 +98,7 @@ def transposed(x: jax.Array, kernel: jax.Array, stride: Pair, padding: Pads, spa
 def _forward_transposed(
     x: jax.Array, kernel: jax.Array, stride: Pair, padding: Pads, space: Pair
 ) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-    return transposed(x, kernel, stride, padding, space), (x, kernel)
+    return _input_gradient(x, kernel.swapaxes(2, 3), stride, padding, space), (x, kernel)
 
 
 def _backward_transposed(
