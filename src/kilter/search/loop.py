@@ -5,6 +5,7 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -142,7 +143,7 @@ def search(
             line.advance(study)
 
         gate = Gate(study.space, study.data, max_params)
-        runner = Here(journal) if isinstance(runner, Here) else runner
+        runner = replace(runner, journal=journal) if isinstance(runner, Here) else runner
         crew = runner.crew(study.data, study.seeds, _company(study, gate, trials))
         with crew as train, interruptible() as stop, SearchLine(study, trials, progress) as line:
             note(study)
