@@ -254,7 +254,7 @@ def _close(
     delta = 0.0 if parts.stopping is None else parts.stopping.min_delta
     gain = jnp.nan_to_num(sign * (score - member.best_score), nan=-jnp.inf, posinf=jnp.inf)
     # A score that was kept is rounded, the new one may be compared before it is: what differs by that alone is the same.
-    same = jnp.abs(gain) <= _ROUNDED * jnp.abs(score)
+    same = jnp.abs(gain) <= _ROUNDED * jnp.minimum(jnp.abs(score), jnp.abs(member.best_score))
     better = (gain > delta) & ~same | same & (loss < member.best_loss)
 
     finite = jnp.isfinite(line["loss"]) & jnp.isfinite(loss)

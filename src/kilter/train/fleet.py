@@ -109,8 +109,8 @@ class Fleet:
             jobs += [pool.submit(compiled, lowered) for lowered in self._training(stack)]
             jobs.append(pool.submit(compiled, judge.lower(*stack.judging(self.judged, bool(self.data.classes)))))
             jobs += [pool.submit(compiled, lowered) for lowered in self.watcher.lowered(stack, self.rows.train)]
-            for job in jobs:
-                job.result()
+            for each in jobs:
+                each.result()
         self.seconds["compile"] = time.perf_counter() - began
         return self
 
