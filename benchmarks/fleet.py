@@ -28,6 +28,7 @@ from functools import partial
 import numpy as np
 
 from kilter.core.devices import usable_cores
+from measured import Spread
 
 # A peer that trains network after network gets at most so many; its time is scaled to the fleet's.
 ENOUGH = 8
@@ -263,11 +264,6 @@ def contestants(case: Case, members: int) -> dict[str, Callable[[], Trainer]]:
     return found | {"JAX vmap": partial(plain_jax, case, members)}
 
 
-def spread(values: Sequence[float]) -> str:
-    """Median with minimum and maximum."""
-    return f"{np.median(values):6.2f} ({min(values):.2f} to {max(values):.2f})"
-
-
 def measure(case: Case, members: int, rounds: int) -> None:
     """Print the rows of one case and fleet."""
     trainers = {name: make() for name, make in contestants(case, members).items()}
@@ -283,7 +279,7 @@ def measure(case: Case, members: int, rounds: int) -> None:
     print(f"{case.name}, {kind}, {members} networks: {members / np.median(own):.3g} a second, {each:.0f} us an update")
     for name in list(trainers)[1:]:
         print(
-            f"    {name:14s} takes {spread([a / b for a, b in zip(times[name], own, strict=True)])} times as long",
+            f"    {name:14s} takes {Spread.of([a / b for a, b in zip(times[name], own, strict=True)])} times as long",
             flush=True,
         )
 

@@ -34,6 +34,7 @@ from typing import Any
 import numpy as np
 
 import kilter as kl
+from measured import Spread
 from searchers import PEERS, Task
 
 SETS = ("digits", "breast_cancer")
@@ -99,11 +100,6 @@ def processor_seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def spread(values: Sequence[float]) -> str:
-    """Median with minimum and maximum."""
-    return f"{np.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
-
-
 def line(*cells: str) -> None:
     """A line of a markdown table."""
     print("| " + " | ".join(cells) + " |", flush=True)
@@ -120,7 +116,13 @@ def compare(
         timed = min(trials, TIMED.get(peer, trials))
         best = [contest.run(peer, name, scored, seed)["best"] for seed in range(repeats)]
         count = str(timed) if timed == trials else f"{timed}, scaled"
-        line(name, NAMES[peer], count, *map(spread, ratios), f"{np.mean(best):.4f} ± {np.std(best):.4f}")
+        line(
+            name,
+            NAMES[peer],
+            count,
+            *(str(Spread.of(each)) for each in ratios.tolist()),
+            f"{np.mean(best):.4f} ± {np.std(best):.4f}",
+        )
     return [compiled(peer, name, trials, contest.run(peer, name, trials, 0)) for peer in peers if peer in OWN]
 
 

@@ -36,6 +36,7 @@ import kilter as kl
 from growth import slope
 from kilter import losses, nn, optim
 from kilter.train.rows import scalings
+from measured import Spread
 
 COLUMNS, BATCH, GROUP = 50, 1024, 1 << 16
 ROUNDS, BESIDE = 5, 1_000_000
@@ -143,11 +144,6 @@ def child(question: str, folder: Path, rows: int, rounds: int = 0) -> Any:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def spread(values: Sequence[float]) -> str:
-    """Median, lowest and highest."""
-    return f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -197,8 +193,8 @@ def report_beside(folder: Path, rows: int, rounds: int, largest: dict[str, float
         ratios = [each[name][0] / each["memory"][0] for each in found]
         costs = [each[name][1] / each["memory"][1] for each in found]
         print(
-            f"| {told} | {statistics.median(speeds):,.0f} | {spread(ratios)} | {statistics.median(cores):.2f} "
-            f"| {spread(costs)} |"
+            f"| {told} | {statistics.median(speeds):,.0f} | {Spread.of(ratios)} | {statistics.median(cores):.2f} "
+            f"| {Spread.of(costs)} |"
         )
     print(f"\nAll rows against {rows:,} in memory: {largest['rows'] / largest['train'] / memory:.2f}", flush=True)
 
