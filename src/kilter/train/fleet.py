@@ -19,7 +19,6 @@ from kilter.train.checkpoints import Saved
 from kilter.train.ending import run_of
 from kilter.train.epoch import Member, Rows
 from kilter.train.interrupt import Interrupt
-from kilter.train.judging import judge
 from kilter.train.layout import Layout
 from kilter.train.mold import Mold
 from kilter.train.notes import note_epochs
@@ -107,7 +106,7 @@ class Fleet:
         with ThreadPoolExecutor() as pool:  # XLA leaves other threads alone while it works
             jobs = [] if self.task.paused or self.saved else [pool.submit(compiled, drawn)]
             jobs += [pool.submit(compiled, lowered) for lowered in self._training(stack)]
-            jobs.append(pool.submit(compiled, judge.lower(*stack.judging(self.judged, bool(self.data.classes)))))
+            jobs.append(pool.submit(compiled, stack.judge.lower(*stack.judging(self.judged, bool(self.data.classes)))))
             jobs += [pool.submit(compiled, lowered) for lowered in self.watcher.lowered(stack, self.rows.train)]
             for each in jobs:
                 each.result()
@@ -279,7 +278,7 @@ class Fleet:
             self._read(self.stacks.pop())
 
     def _read(self, stack: Stack) -> None:
-        told = judge(*stack.judging(self.judged, bool(self.data.classes)))
+        told = stack.judge(*stack.judging(self.judged, bool(self.data.classes)))
         members, told = fetched((stack.members, told))
         self.watcher.leave(stack)
         for slot, index in enumerate(map(int, stack.indices)):

@@ -1,6 +1,6 @@
 """What all members of a stack say of all rows, in one program."""
 
-from functools import partial
+from functools import cache
 from typing import Any
 
 import jax
@@ -10,7 +10,7 @@ from jax.sharding import Mesh
 from kilter.train import step
 from kilter.train.epoch import Member
 from kilter.train.predict import Told
-from kilter.train.program import QUICKLY, over_members, spread
+from kilter.train.program import QUICKLY, TRAINING, over_members, spread
 from kilter.train.step import Batch, Parts
 
 
@@ -23,7 +23,6 @@ def kept(optimizer: Any, member: Member) -> tuple[Any, Any]:
     return jax.tree.map(lambda best, last: jnp.where(member.best_epoch >= 0, best, last), member.best, last)
 
 
-@partial(jax.jit, static_argnames=("classes", "mesh"), compiler_options=QUICKLY)
 def judge(
     parts: Parts, members: Member, rows: dict[str, Batch], classes: bool, mesh: Mesh | None = None
 ) -> dict[str, Told]:
@@ -49,6 +48,12 @@ def judge(
         return over_members(one, count)(parts, members, jnp.zeros(count, jnp.int32), jnp.zeros(1))
 
     return spread(share, mesh, shared=1)(parts, members, rows)
+
+
+@cache
+def judging(quickly: bool) -> Any:
+    """`judge` as a program: compiled as quickly as the training before it, or to run as fast."""
+    return jax.jit(judge, static_argnames=("classes", "mesh"), compiler_options=QUICKLY if quickly else TRAINING)
 
 
 def _told(parts: Parts, weights: tuple[Any, Any], batch: Batch, classes: bool) -> Told:

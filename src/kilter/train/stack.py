@@ -7,6 +7,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 from kilter.train.epoch import Member, Rows
+from kilter.train.judging import judging
 from kilter.train.layout import Layout
 from kilter.train.outcome import Outcome
 from kilter.train.placing import fetched, to_places, to_shares
@@ -60,6 +61,11 @@ class Stack:
     def program(self) -> Any:
         """That trains the stack."""
         return training(self.quickly)
+
+    @property
+    def judge(self) -> Any:
+        """The program that says what the stack makes of all rows."""
+        return judging(self.quickly)
 
     def arguments(self, rows: Rows, orders: Any, first: int, count: int) -> tuple[Any, ...]:
         """What the program is called with."""
