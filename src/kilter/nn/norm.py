@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from kilter.core.errors import InputError
 from kilter.core.specs import number, option
+from kilter.nn.channels import spread, total
 from kilter.nn.layer import Layer, Params, Shape, State
 
 
@@ -65,15 +66,18 @@ class BatchNorm(Layer):
     def apply(
         self, params: Params, state: State, x: jax.Array, *, key: jax.Array | None = None
     ) -> tuple[jax.Array, State]:
-        mean, var = state["mean"], state["var"]
+        mean, var, count = state["mean"], state["var"], math.prod(x.shape[:-1])
         if key is not None:
-            axes = tuple(range(x.ndim - 1))
-            mean = x.mean(axes)
-            var = jnp.square(x - mean).mean(axes)
+            mean = total(x) / count
+        z = x - spread(mean, x.shape)
+        if key is not None:
+            var = total(jnp.square(z)) / count
         factor, offset = self._corrected(state, mean, var, key is not None)
         if key is not None:
-            state = self._moved(state, mean, var, math.prod(x.shape[:-1]))
-        return (x - mean) * (factor * params.get("scale", 1.0)) + self._shifted(params, offset), state
+            state = self._moved(state, mean, var, count)
+        y = z * spread(factor * params.get("scale", 1.0), x.shape)
+        shift = self._shifted(params, offset)
+        return y if shift is None else y + spread(shift, x.shape), state
 
     def _corrected(
         self, state: State, mean: jax.Array, var: jax.Array, training: bool
@@ -81,9 +85,12 @@ class BatchNorm(Layer):
         """What a feature less its mean is multiplied by, and what is added before the scale."""
         return jax.lax.rsqrt(var + self.epsilon), None
 
-    def _shifted(self, params: Params, offset: jax.Array | None) -> jax.Array | float:
-        shift = params.get("shift", 0.0)
-        return shift if offset is None else shift + offset * params.get("scale", 1.0)
+    def _shifted(self, params: Params, offset: jax.Array | None) -> jax.Array | None:
+        shift = params.get("shift")
+        if offset is None:
+            return shift
+        offset = offset * params.get("scale", 1.0)
+        return offset if shift is None else shift + offset
 
     def _moved(self, state: State, mean: jax.Array, var: jax.Array, count: int) -> State:
         """The averages after a batch."""
