@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from kilter import losses, metrics, nn, optim
-from kilter.train.program import TRAINING
+from kilter.core.compiling import TRAINING
 from kilter.train.step import Batch, Learner, Parts, step
 
 Program = Callable[[], Any]

@@ -45,20 +45,6 @@ def by_device(rows: jax.Array) -> jax.Array:
     return by_rows(padded.reshape(count, -1, *rows.shape[1:]))
 
 
-def copies(weights: jax.Array) -> jax.Array:
-    """Weights for `own_product` in a loop: a copy for each device, whose gradients meet once, behind the loop."""
-    count = ways()
-    return weights if count == 1 else by_rows(jnp.broadcast_to(weights, (count, *weights.shape)))
-
-
-def own_product(rows: jax.Array, weights: jax.Array) -> jax.Array:
-    """Rows ``(rows, features)`` times what `copies` made of a matrix."""
-    if ways() == 1:
-        return jnp.dot(rows, weights)
-    found = jnp.einsum("dri,dio->dro", by_device(rows), weights)
-    return found.reshape(-1, found.shape[-1])[: len(rows)]
-
-
 def shard_of(shape: tuple[int, ...], count: int) -> PartitionSpec:
     """The longest axis that so many devices can share evenly; none where there is none."""
     dividing = [axis for axis, size in enumerate(shape) if count > 1 and size and size % count == 0]

@@ -63,16 +63,27 @@ def _described(array: Array) -> str:
 
 
 def _finite(array: Array, name: str) -> Array:
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
+    if array.dtype.kind == "f" and not _all_finite(array):
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         count = int((~np.isfinite(array)).sum())
         raise InputError(
             f"{name} holds {count} values that are not finite, the first is {array[where]} at {list(where)}; "
             "fill or drop them"
         )
-    if array.dtype.kind == "f" and array.size and float(np.abs(array).max()) > _FLOAT32_MAX:
+    if (
+        array.dtype.itemsize > 4
+        and array.dtype.kind == "f"
+        and array.size
+        and float(np.abs(array).max()) > _FLOAT32_MAX
+    ):
         raise InputError(f"{name} holds {np.abs(array).max():g}, beyond what float32 can hold; scale it down")
     return np.ascontiguousarray(array, np.float32)
+
+
+def _all_finite(array: Array) -> bool:
+    """Whether no number is NaN or infinite; where their sum is neither, none of them is, and it is half the work."""
+    with np.errstate(all="ignore"):
+        return bool(np.isfinite(array.sum()) or np.isfinite(array).all())
 
 
 def numbers(y: Any, name: str = "y") -> Array:

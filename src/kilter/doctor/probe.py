@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from kilter.core.compiling import QUICKLY, TRAINING
 from kilter.core.keys import named
 from kilter.data.dataset import Dataset
 from kilter.doctor.anatomy import Anatomy, matched_std
@@ -16,7 +17,7 @@ from kilter.optim.optimizer import spanning
 from kilter.train.batches import updates
 from kilter.train.order import permutation
 from kilter.train.parts import parts_of
-from kilter.train.program import QUICKLY, TRAINING, drawing
+from kilter.train.program import drawing
 from kilter.train.recipe import Recipe
 from kilter.train.rows import Scaling
 from kilter.train.step import Batch, Learner, Parts, step

@@ -1,7 +1,7 @@
 """A number for each channel and a signal at many positions: added up over these, or spread over them.
 
-XLA adds up columns of few channels slowly on a CPU. Positions side by side make a row of some thousand bytes, and these rows
-add up three times as fast (64 x 32 x 32 x 16: 0.2 in place of 0.7 ms); the gradient of what is spread is such a sum, too.
+XLA adds up columns of few channels slowly on a CPU. Positions side by side make a row of some thousand bytes, and rows add
+up three times as fast (64 x 32 x 32 x 16: 0.2 in place of 0.7 ms); the gradient of what is spread is such a sum, too.
 """
 
 import math

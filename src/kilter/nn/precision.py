@@ -25,12 +25,16 @@ def narrowed(product: Callable[..., Any]) -> Callable[..., jax.Array]:
 
     @wraps(product)
     def made(x: jax.Array, y: jax.Array, *settings: Any) -> jax.Array:
-        chosen = _chosen.get()
-        if chosen is None:
-            return product(x, y, *settings)
-        return product(x.astype(chosen), y.astype(chosen), *settings).astype(x.dtype)
+        found = product(rounded(x), rounded(y), *settings)
+        return found if _chosen.get() is None else found.astype(x.dtype)
 
     return made
+
+
+def rounded(x: jax.Array) -> jax.Array:
+    """A factor as `narrowed` products take it."""
+    chosen = _chosen.get()
+    return x if chosen is None else x.astype(chosen)
 
 
 def net_in(precision: str, net: Layer) -> Layer:

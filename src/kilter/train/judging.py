@@ -7,10 +7,11 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
 
+from kilter.core.compiling import QUICKLY, TRAINING
 from kilter.train import step
 from kilter.train.epoch import Member
 from kilter.train.predict import Told
-from kilter.train.program import QUICKLY, TRAINING, over_members, spread
+from kilter.train.program import over_members, spread
 from kilter.train.step import Batch, Parts
 
 

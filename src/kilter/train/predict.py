@@ -1,17 +1,21 @@
 """What a trained network makes of any number of rows."""
 
-from functools import partial
+from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
+from kilter.core.compiling import TRAINING
 from kilter.losses import Loss
 from kilter.nn.layer import Layer
 from kilter.train import step
 
-# Rows go through in pieces of at most this many; the last piece is padded to a power of two, so few shapes are compiled.
-_PIECE = 1024
+# Rows that go through the network at once, and blocks of them in one call. What is left of a block is padded to a power of
+# two. So few shapes are compiled.
+_BLOCK, _BLOCKS = 1024, 32
+_STRUCTURES = 64
 
 
 class Told(NamedTuple):
@@ -28,49 +32,75 @@ class Told(NamedTuple):
     losses: Any
 
 
-@partial(jax.jit, static_argnames=("classes",))
-def _forward(net: Layer, loss: Loss, params: Any, state: Any, x: jax.Array, y: Any, key: Any, classes: bool) -> Told:
-    def drawn(row: jax.Array) -> jax.Array:
-        return net.apply(params, state, row[None], key=key)[0][0]
+class Form(NamedTuple):
+    """A network that is ready for any number of calls: its numbers on the device, and the program that takes them.
 
-    outputs = step.outputs(net, params, state, x, block=_PIECE) if key is None else jax.vmap(drawn)(x)
-    return Told(loss.read(outputs, classes), loss.noise(outputs), None if y is None else loss(outputs, y))
+    Attributes:
+        numbers: of network, loss, parameters and state.
+        program: of their structure.
+    """
+
+    numbers: list[jax.Array]
+    program: Callable[..., Told]
+
+    @classmethod
+    def of(cls, net: Layer, loss: Loss, params: Any, state: Any, classes: bool) -> "Form":
+        """Made ready; with ``classes``, predictions are probabilities of these."""
+        numbers, structure = jax.tree.flatten((net, loss, params, state))
+        return cls(jax.device_put(numbers), _program(structure, classes))
 
 
-def predictions(
-    net: Layer, loss: Loss, weights: tuple[Any, Any], x: Any, y: Any, classes: bool, key: Any = None
-) -> Told:
-    """What the network says of each row.
+@lru_cache(_STRUCTURES)
+def _program(structure: Any, classes: bool) -> Callable[..., Told]:
+    def forward(numbers: list[jax.Array], x: jax.Array, y: jax.Array | None, key: jax.Array | None) -> Told:
+        net, loss, params, state = structure.unflatten(numbers)
+
+        def drawn(row: jax.Array) -> jax.Array:
+            return net.apply(params, state, row[None], key=key)[0][0]
+
+        outputs = step.outputs(net, params, state, x, block=_BLOCK) if key is None else jax.vmap(drawn)(x)
+        return Told(loss.read(outputs, classes), loss.noise(outputs), None if y is None else loss(outputs, y))
+
+    return jax.jit(forward, compiler_options=TRAINING)
+
+
+def predictions(form: Form, x: Any, y: Any = None, key: Any = None) -> Told:
+    """What a network says of each row.
 
     Args:
-        net: the network.
-        loss: that it was trained on.
-        weights: parameters and state.
+        form: of the network.
         x: preprocessed inputs ``(rows, *shape)``.
         y: encoded and scaled targets, or None.
-        classes: whether predictions are probabilities of classes.
         key: for dropout, the same for each row, so that all rows meet one thinned network; None means inference.
     """
-    size = piece_size(len(x))
     pieces = [
-        _forward(
-            net, loss, *weights, _padded(x, start, size), None if y is None else _padded(y, start, size), key, classes
-        )
-        for start in range(0, len(x), size)
+        form.program(form.numbers, _part(x, *place), None if y is None else _part(y, *place), key)
+        for place in _places(len(x))
     ]
     return Told(*(_joined(part, len(x)) for part in zip(*pieces, strict=True)))
 
 
-def piece_size(rows: int) -> int:
-    """Rows that go through at once: a power of two."""
-    return min(_PIECE, 1 << (rows - 1).bit_length())
+def _places(rows: int) -> Iterator[tuple[int, int]]:
+    """Where each piece starts, and its size: as many blocks as go into a call, blocks, and a power of two."""
+    start = 0
+    while start < rows:
+        left = rows - start
+        size = next((size for size in (_BLOCK * _BLOCKS, _BLOCK) if size <= left), 1 << (left - 1).bit_length())
+        yield start, size
+        start += size
 
 
-def _padded(rows: Any, start: int, size: int) -> Any:
+def _part(rows: Any, start: int, size: int) -> Any:
     part = rows[start : start + size]
     missing = size - len(part)
     return np.concatenate([part, np.zeros((missing, *part.shape[1:]), part.dtype)]) if missing else part
 
 
 def _joined(pieces: Any, rows: int) -> Any:
-    return None if pieces[0] is None else np.concatenate([np.asarray(piece) for piece in pieces])[:rows]
+    if pieces[0] is None:
+        return None
+    return (
+        np.asarray(pieces[0])[:rows]
+        if len(pieces) == 1
+        else np.concatenate([np.asarray(each) for each in pieces])[:rows]
+    )

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
 
+from kilter.core.compiling import DRAWING, QUICKLY, TRAINING
 from kilter.core.keys import named
 from kilter.core.paths import walk
 from kilter.core.spreading import MEMBER
@@ -21,19 +22,6 @@ from kilter.train.epoch import Member, Rows, begin, epoch
 from kilter.train.placing import AXIS, SHARED, places
 from kilter.train.roster import Roster
 from kilter.train.step import Learner, Parts
-
-# What runs for less time than it compiles. Without LLVM's optimizations, with XLA's older kernels, a program is ready in a
-# third of the time. Its updates take two to four times as long.
-QUICKLY = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
-# What LLVM does beyond its first level takes half of all compiling and makes no network faster.
-DRAWING = {"xla_backend_optimization_level": 1}
-# Whole vectors where the processor has them: 6 to 8 % faster small networks than with XLA's own choice of half of them. And
-# of XLA's two libraries YNNPACK for products alone: Eigen's convolutions take half of its time (5.0 and 9.7 ms for 32 to 64
-# channels at 14 x 14, 128 rows).
-TRAINING = DRAWING | {
-    "xla_cpu_prefer_vector_width": 512,
-    "xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT",
-}
 
 
 def over_members(function: Callable[..., Any], width: int) -> Callable[..., Any]:

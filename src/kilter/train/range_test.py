@@ -11,6 +11,7 @@ import numpy as np
 
 from kilter.core import trees
 from kilter.core.checks import check_seed
+from kilter.core.compiling import TRAINING
 from kilter.core.errors import InputError
 from kilter.core.keys import named
 from kilter.core.plotted import Plotted
@@ -21,7 +22,7 @@ from kilter.train.cost import cost_of
 from kilter.train.layout import width_for
 from kilter.train.order import permutation
 from kilter.train.parts import parts_of
-from kilter.train.program import TRAINING, drawing, over_members
+from kilter.train.program import drawing, over_members
 from kilter.train.recipe import Recipe
 from kilter.train.rows import load_rows, scalings, spread
 from kilter.train.step import Batch, Learner, Parts, step

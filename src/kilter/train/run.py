@@ -27,7 +27,7 @@ from kilter.train.check import deciding_metric
 from kilter.train.epoch import Member
 from kilter.train.monte_carlo import sampled
 from kilter.train.outcome import Outcome
-from kilter.train.predict import Told, predictions
+from kilter.train.predict import Form, Told, predictions
 from kilter.train.prediction import Prediction
 from kilter.train.recipe import Recipe
 from kilter.train.rows import Scaling
@@ -219,12 +219,19 @@ class Run(Plotted):
 
     def _read(self, x: Array, y: Array | None = None, *, net: Layer | None = None, key: Any = None) -> Told:
         """What the network, or another form of it, says of raw inputs, in the target's own unit."""
+        form = self._form if net is None else self._formed(net, self.params, self.state)
         scaled = None if y is None else self.targets.apply(y)
-        form = self._folded if net is None else (net, self.params, self.state)
-        classes = bool(self.target.classes)
-        return self._in_own_unit(
-            predictions(form[0], self.recipe.loss, form[1:], self.inputs.apply(x), scaled, classes, key)
-        )
+        return self._in_own_unit(predictions(form, self.inputs.apply(x), scaled, key))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_form"}  # which is of this process
+
+    @cached_property
+    def _form(self) -> Form:
+        return self._formed(*self._folded)
+
+    def _formed(self, net: Layer, params: Any, state: Any) -> Form:
+        return Form.of(net, self.recipe.loss, params, state, bool(self.target.classes))
 
     def _in_own_unit(self, told: Told) -> Told:
         noise = None if told.noise is None else told.noise * self.targets.unit**2

@@ -7,9 +7,10 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
 
+from kilter.core.compiling import QUICKLY, TRAINING
 from kilter.core.keys import named
 from kilter.train.epoch import Member, Rows, close, train_window
-from kilter.train.program import QUICKLY, TRAINING, over_members, spread
+from kilter.train.program import over_members, spread
 from kilter.train.roster import Roster
 from kilter.train.step import Batch, Learner
 
