@@ -30,7 +30,7 @@ def reshaped_pool(x: jax.Array) -> jax.Array:
 
 def grouped(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """A depthwise convolution as XLA has it."""
-    return plain(x, kernel, (1, 1), PADDING, x.shape[-1])
+    return plain(x, kernel, (1, 1), PADDING, groups=x.shape[-1])
 
 
 def shifted(x: jax.Array, kernel: jax.Array) -> jax.Array:
