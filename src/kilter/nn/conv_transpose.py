@@ -102,9 +102,7 @@ class ConvTranspose(Weighted):
 
 
 @narrowed
-def _spread(
-    x: jax.Array, kernel: jax.Array, stride: Shape, padding: Pads, space: Shape, dilation: Shape
-) -> jax.Array:
+def _spread(x: jax.Array, kernel: jax.Array, stride: Shape, padding: Pads, space: Shape, dilation: Shape) -> jax.Array:
     """With gradients of our own only where XLA's are slow."""
     on_cpu = jax.default_backend() == "cpu"
     return (transposed if on_cpu else plain_transposed)(x, kernel, stride, padding, space, dilation)
