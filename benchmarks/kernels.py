@@ -83,9 +83,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         compare(name, product, jnp.dot, ((rows, inputs), (inputs, units)), 250 * updates)
     pooled = (batch, 28, 28, 32)
     compare(f"max pooling, {pooled}", lambda x: pool.apply((), (), x)[0], reshaped_pool, (pooled,), updates)
-    for shape, kernel in (((batch, 28, 28, 1), (3, 3, 1, 32)), ((batch, 14, 14, 32), (3, 3, 32, 64))):
-        ours, theirs = (lambda x, k, form=form: form(x, k, (1, 1), PADDING) for form in (convolve, plain))
-        compare(f"convolution, {shape} to {kernel[-1]}", ours, theirs, (shape, kernel), updates)
+    small = (batch, 14, 14, 32), (3, 3, 32, 64)
+    for shape, kernel, apart in (((batch, 28, 28, 1), (3, 3, 1, 32), 1), (*small, 1), (*small, 2)):
+        frame = (1, 1), ((apart, apart),) * 2, (apart, apart)
+        ours, theirs = (lambda x, k, form=form, frame=frame: form(x, k, *frame) for form in (convolve, plain))
+        name = f"convolution, {shape} to {kernel[-1]}" + (f", dilated by {apart}" if apart > 1 else "")
+        compare(name, ours, theirs, (shape, kernel), updates)
     for shape in ((batch, 14, 14, 64), (batch // 4, 28, 28, 32)):
         compare(f"depthwise convolution, {shape}", shifted, grouped, (shape, (3, 3, 1, shape[-1])), updates)
     for shape, kernel in (((batch // 2, 7, 7, 64), (4, 4, 64, 32)), ((batch // 2, 14, 14, 32), (4, 4, 32, 16))):

@@ -132,12 +132,12 @@ def test_functions_and_shortcuts_are_translated_too():
 
 @pytest.mark.parametrize("padding", ["same", "valid", (2, 1)])
 def test_a_dilated_convolution_is_translated_to_the_one_that_does_the_same(padding):
-    module = nn.Conv2d(2, 4, (2, 3), padding=padding, dilation=(3, 2), groups=2)
+    module = nn.Conv2d(2, 4, (2, 3), padding=padding, dilation=(2, 3), groups=2)
     x = torch.randn(3, 2, 8, 9)
     translated = torch_layers.layer(module)
     params = {"kernel": torch_layers.kernel(module), "bias": module.bias.detach().numpy()}
     found, _ = translated.apply(params, (), jnp.asarray(x.movedim(1, -1).numpy()))
-    assert translated.dilation == (3, 2)
+    assert translated.dilation == (2, 3)
     np.testing.assert_allclose(found, module(x).movedim(1, -1).detach().numpy(), **CLOSE)
 
 
