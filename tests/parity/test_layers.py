@@ -366,14 +366,15 @@ def test_convolve_gradients_equal_autodiff(limit, monkeypatch):
         assert_gradients_like_autodiff(numbers(batch, *space, 2), numbers(*window, 2, 3), *settings)
 
 
-def test_gradients_hold_no_convolution_that_is_slow_in_a_loop():
+@pytest.mark.parametrize("groups", [1, 2])
+def test_gradients_hold_no_convolution_that_is_slow_in_a_loop(groups):
     """A gradient by a convolution over the batch, or of signals with zeros between, is slow; negative padding is wrong.
 
     Fewer channels would take products in place of convolutions.
     """
-    for batch, space, window, settings in random_convolutions(30):
-        x, kernel = jnp.zeros((batch, *space, 12)), jnp.zeros((*window, 12, 10))
-        gradient = jax.grad(lambda x, k, s=settings: convolve.convolve(x, k, *s).sum(), (0, 1))
+    for batch, space, window, settings in random_convolutions(16):
+        x, kernel = jnp.zeros((batch, *space, 24)), jnp.zeros((*window, 24 // groups, 20))
+        gradient = jax.grad(lambda x, k, s=settings: convolve.grouped(x, k, *s, groups).sum(), (0, 1))
         met = list(convolutions(jax.make_jaxpr(gradient)(x, kernel).jaxpr))
         assert met
         for each in met:

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from kilter.core.errors import InputError
 from kilter.core.specs import option
-from kilter.nn.convolve import Pads, convolve, plain
+from kilter.nn.convolve import Pads, grouped, plain
 from kilter.nn.depthwise import depthwise
 from kilter.nn.layer import Params, Shape, State, Weighted
 from kilter.nn.precision import narrowed
@@ -35,6 +35,10 @@ class Conv(Weighted):
         bias_initializer: how b, of shape ``(units,)``, is drawn.
 
     Shapes: ``(batch, length, in)`` or ``(batch, height, width, in)`` to the same rank with ``units`` channels.
+
+    Raises:
+        InputError: by `init`, where the rank does not fit, groups do not divide the channels, or the window spans more than
+            the padded input.
 
     >>> import jax, jax.numpy as jnp
     >>> layer = Conv(8, 3, stride=2)
@@ -87,8 +91,8 @@ class Conv(Weighted):
     def _convolve(self, x: jax.Array, kernel: jax.Array, stride: Shape, padding: Pads, dilation: Shape) -> jax.Array:
         if self.groups == x.shape[-1] > 1:
             return narrowed(depthwise)(x, kernel, stride, padding, dilation)
-        if self.groups > 1 or jax.default_backend() != "cpu":
+        if jax.default_backend() != "cpu":
             return narrowed(plain)(x, kernel, stride, padding, dilation, self.groups)
         if any(max(both) >= size for both, size in zip(padding, spans(kernel.shape[:2], dilation), strict=True)):
             x, padding = jnp.pad(x, ((0, 0), *padding, (0, 0))), ((0, 0), (0, 0))
-        return narrowed(convolve)(x, kernel, stride, padding, dilation)
+        return narrowed(grouped)(x, kernel, stride, padding, dilation, self.groups)
