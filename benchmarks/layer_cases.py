@@ -135,6 +135,7 @@ def sequences(n: int, quick: bool) -> list[Case]:
         ),
         alone("transformer block, 32 x 64 x 128", block, lambda: encoder(128, 4), (small, 64, 128), few),
         *(convolution(n, (128,), *sizes, few) for sizes in ((32, 64, 5, 1), (32, 64, 5, 2))),
+        convolution(n, (128,), 32, 64, 5, 1, few, dilation=8),
     ]
 
 
@@ -152,6 +153,7 @@ def images(n: int, quick: bool) -> list[Case]:
     kinds += [(32, 16, 32, 3, 2), (16, 32, 64, 3, 2), (32, 16, 32, 1, 2), (14, 64, 128, 1, 1)]
     return [
         *(convolution(n, (side, side), *sizes, few) for side, *sizes in kinds),
+        convolution(n, (16, 16), 32, 32, 3, 1, few, dilation=2),
         *(spread(n // 2, *sizes, few) for sizes in ((7, 64, 32, 4, 2), (14, 32, 16, 4, 2))),
         *(
             alone(
@@ -169,12 +171,16 @@ def images(n: int, quick: bool) -> list[Case]:
     ]
 
 
-def convolution(n: int, space: Shape, inputs: int, units: int, window: int, stride: int, few: int) -> Case:
+def convolution(
+    n: int, space: Shape, inputs: int, units: int, window: int, stride: int, few: int, dilation: int = 1
+) -> Case:
     """A convolution over time or over height and width."""
     kind = t.Conv1d if len(space) == 1 else t.Conv2d
     name = f"convolution {window} by {stride}, {' x '.join(map(str, space))}, {inputs} to {units}"
-    layer = nn.Conv(units, window, stride=stride, padding=window // 2)
-    make = partial(kind, inputs, units, window, stride, window // 2)
+    name += f", dilated by {dilation}" if dilation > 1 else ""
+    padding = dilation * (window // 2)
+    layer = nn.Conv(units, window, stride=stride, padding=padding, dilation=dilation)
+    make = partial(kind, inputs, units, window, stride, padding, dilation)
     return alone(name, layer, make, (n, *space, inputs), few, channels_second=True)
 
 

@@ -53,7 +53,7 @@ RECIPES = [
             nn.Conv(4, (3, 5), stride=(1, 2), padding="valid", groups=2), nn.MaxPool(3, 2, padding=1), nn.Flatten()
         )
     ),
-    recipe(nn.Chain(nn.Conv(4, padding=(1, 0)), nn.AvgPool((2, 1)), nn.Flatten(), nn.Softmax())),
+    recipe(nn.Chain(nn.Conv(4, padding=(1, 0), dilation=(1, 2)), nn.AvgPool((2, 1)), nn.Flatten(), nn.Softmax())),
     recipe(
         nn.Residual(nn.Chain(nn.Dense(4), nn.Tanh()), nn.Dense(4)),
         optimizer=optim.SGD(1e-30, momentum=0.999, nesterov=True),

@@ -19,6 +19,7 @@ from kilter.core.errors import InputError
 from kilter.doctor import Cause
 from kilter.doors import examine
 from kilter.interop import keras as interop
+from kilter.interop import keras_layers
 from kilter.interop.keras_hooks import Wrapped, backward
 from kilter.interop.keras_layers import array
 from kilter.interop.node import organs
@@ -171,6 +172,16 @@ def test_models_are_translated_with_what_drew_their_weights():
     assert data.classes == 3
     shortcut = interop.to_recipe(mixed(), np.ones((40, 4, 4, 2), "float32"), np.arange(40) % 3, loss=CE)[0]
     assert [type(each) for each in shortcut.net.layers][3] is own.Residual
+
+
+@pytest.mark.parametrize("padding", ["same", "valid"])
+def test_a_dilated_convolution_is_translated_to_the_one_that_does_the_same(padding):
+    given = LAYERS.Conv2D(4, (2, 3), padding=padding, dilation_rate=(3, 2))
+    x = np.random.default_rng(0).normal(size=(3, 8, 9, 2)).astype(np.float32)
+    expected, translated = np.asarray(given(x)), keras_layers.layer(given)
+    found, _ = translated.apply({"kernel": array(given.kernel), "bias": array(given.bias)}, (), jnp.asarray(x))
+    assert translated.dilation == (3, 2)
+    np.testing.assert_allclose(found, expected, **CLOSE)
 
 
 def test_what_kilter_does_not_know_is_refused_by_its_name():

@@ -18,6 +18,7 @@ from kilter import nn as own
 from kilter.core.errors import DoubtWarning, InputError
 from kilter.doctor import Cause
 from kilter.interop import torch as interop
+from kilter.interop import torch_layers
 from kilter.interop.node import organs
 from kilter.interop.record import stacked
 from kilter.interop.torch_hooks import observed
@@ -127,6 +128,17 @@ def test_functions_and_shortcuts_are_translated_too():
     assert kinds == [own.Conv, own.BatchNorm, own.ReLU, own.Residual, own.ReLU, own.MaxPool, own.Flatten, own.Dense]
     assert [type(each) for each in recipe.net.layers[3].body.layers] == [own.Conv, own.BatchNorm]
     assert data.shape == (8, 8, 1)
+
+
+@pytest.mark.parametrize("padding", ["same", "valid", (2, 1)])
+def test_a_dilated_convolution_is_translated_to_the_one_that_does_the_same(padding):
+    module = nn.Conv2d(2, 4, (2, 3), padding=padding, dilation=(2, 3), groups=2)
+    x = torch.randn(3, 2, 8, 9)
+    translated = torch_layers.layer(module)
+    params = {"kernel": torch_layers.kernel(module), "bias": module.bias.detach().numpy()}
+    found, _ = translated.apply(params, (), jnp.asarray(x.movedim(1, -1).numpy()))
+    assert translated.dilation == (2, 3)
+    np.testing.assert_allclose(found, module(x).movedim(1, -1).detach().numpy(), **CLOSE)
 
 
 class Sequence(nn.Module):

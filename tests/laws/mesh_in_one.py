@@ -49,7 +49,8 @@ def main():
         "in shards": apart(one, kl.train(dense, table, devices="all", shard=True)),
     }
     images = data_of((9, 9, 2))
-    conv = recipe_of(nn.Conv(8, 3), nn.BatchNorm(), nn.ReLU(), nn.MaxPool(2), nn.Flatten(), optimizer=optim.SGD(0.05))
+    layers = nn.Conv(8, 3), nn.BatchNorm(), nn.ReLU(), nn.MaxPool(2), nn.Conv(8, 2, dilation=2, groups=2), nn.Flatten()
+    conv = recipe_of(*layers, optimizer=optim.SGD(0.05))
     found["convolution"] = apart(kl.train(conv, images), kl.train(conv, images, devices=8))
     sequences = data_of((5, 3))
     recurrent = recipe_of(nn.GRU(8, recurrent_dropout=0.2), batch_size=30)

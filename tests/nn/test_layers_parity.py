@@ -97,15 +97,16 @@ def test_what_is_no_code_has_no_gradient():
 
 def transposed_witness(layer, space, window, stride, padding):
     axes = len(space)
-    windows, strides = np.broadcast_to(window, axes), np.broadcast_to(stride, axes)
+    strides, dilations = np.broadcast_to(stride, axes), np.broadcast_to(layer.dilation, axes)
+    spans = dilations * (np.broadcast_to(window, axes) - 1) + 1
 
     def witness(p, x):
         kernel = p["kernel"].permute(axes, axes + 1, *range(axes))
         spread = {1: tf.conv_transpose1d, 2: tf.conv_transpose2d}[axes]
         plain = 0 if isinstance(padding, str) else padding
-        y = spread(first(x), kernel, None, stride=stride, padding=plain)
+        y = spread(first(x), kernel, None, stride=stride, padding=plain, dilation=layer.dilation)
         if padding == "same":  # n * stride positions of all, half of what is too much cut off in front
-            for axis, (n, w, s) in enumerate(zip(space, windows, strides, strict=True)):
+            for axis, (n, w, s) in enumerate(zip(space, spans, strides, strict=True)):
                 start = max(w - s, 0) // 2
                 y = y.movedim(2 + axis, -1)
                 y = tf.pad(y, (0, max(n * s - y.shape[-1], 0)))[..., start : start + n * s].movedim(-1, 2 + axis)
@@ -134,17 +135,40 @@ def test_conv_transpose(space, window, stride, padding):
     compare(layer, numbers(2, *space, 4), transposed_witness(layer, space, window, stride, padding))
 
 
-def test_conv_transpose_is_the_gradient_of_conv():
-    forward, back = nn.Conv(3, 3, stride=2, bias=False), nn.ConvTranspose(4, 3, stride=2, bias=False)
+TRANSPOSED_DILATED = [
+    ((4, 5), 3, 1, "same", 2),
+    ((4, 3), 2, 2, "same", 3),
+    ((4, 3), (3, 2), (4, 2), "valid", (2, 4)),
+    ((3, 4), 3, (3, 2), 2, (2, 3)),
+    ((3, 2), (1, 2), 2, "valid", 2),
+    ((6,), 3, 2, "same", 4),
+    ((5,), 2, 3, 1, 2),
+]
+
+
+@pytest.mark.parametrize(("space", "window", "stride", "padding", "dilation"), TRANSPOSED_DILATED)
+def test_dilated_conv_transpose(space, window, stride, padding, dilation):
+    layer = nn.ConvTranspose(3, window, stride=stride, padding=padding, dilation=dilation, bias=len(space) == 1)
+    compare(layer, numbers(2, *space, 4), transposed_witness(layer, space, window, stride, padding))
+
+
+@pytest.mark.parametrize("dilation", [1, 2])
+def test_conv_transpose_is_the_gradient_of_conv(dilation):
+    forward = nn.Conv(3, 3, stride=2, dilation=dilation, bias=False)
+    back = nn.ConvTranspose(4, 3, stride=2, dilation=dilation, bias=False)
     kernel, x, y = numbers(3, 3, 4, 3), numbers(2, 6, 8, 4), numbers(2, 3, 4, 3, seed=1)
     expected = jax.vjp(lambda x: forward.apply({"kernel": kernel}, (), x)[0], x)[1](y)[0]
     found, _ = back.apply({"kernel": kernel.swapaxes(2, 3)}, (), y)
     np.testing.assert_allclose(found, expected, **CLOSE)
 
 
-def test_gradients_of_transposed_equal_autodiff_inside_a_scan():
+@pytest.mark.parametrize(
+    "frame",
+    [((2, 3), ((1, 1), (0, 0)), (8, 15)), ((2, 3), ((1, 0), (2, 2)), (15, 13), (3, 2))],
+    ids=["dense", "dilated"],
+)
+def test_gradients_of_transposed_equal_autodiff_inside_a_scan(frame):
     x, kernel = numbers(3, 2, 4, 5, 2), numbers(4, 3, 2, 3)
-    frame = (2, 3), ((1, 1), (0, 0)), (8, 15)
 
     def scanned(spread):
         def step(_, x):
@@ -155,13 +179,16 @@ def test_gradients_of_transposed_equal_autodiff_inside_a_scan():
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, **CLOSE), scanned(transposed), scanned(plain_transposed))
 
 
-@pytest.mark.parametrize(("window", "stride"), [(4, 2), (3, 1), (5, 3), (2, 3)])
-def test_conv_transpose_keeps_the_variance(window, stride):
-    layer = nn.ConvTranspose(64, window, stride=stride)
+@pytest.mark.parametrize(
+    ("window", "stride", "dilation"), [(4, 2, 1), (3, 1, 1), (5, 3, 1), (2, 3, 1), (4, 2, 3), (3, 4, 2)]
+)
+def test_conv_transpose_keeps_the_variance(window, stride, dilation):
+    layer = nn.ConvTranspose(64, window, stride=stride, dilation=dilation)
     params, _ = layer.init(KEY, (12, 12, 48))
     y = np.asarray(jax.jit(layer.apply)(params, (), numbers(4, 12, 12, 48))[0])
-    y = y[:, stride:-stride, stride:-stride]
-    seen = y[np.abs(y) > 0] if window < stride else y
+    edge = stride * dilation
+    y = y[:, edge:-edge, edge:-edge]
+    seen = y[np.abs(y) > 0]  # some are of no input, where the window or the dilation skips them
     # Thousands of outputs, but only 48 inputs and 64 units behind each: a few percent.
     assert abs((seen**2).mean() - 1) < 0.15
     exact = nn.ConvTranspose(64, window, stride=stride, initializer=nn.initializers.Normal(0.5))
@@ -169,28 +196,33 @@ def test_conv_transpose_keeps_the_variance(window, stride):
 
 
 DEPTHWISE = [
-    ((6, 5), 3, 1, "same", 1),
-    ((6, 7), (3, 2), 2, "valid", 2),
-    ((7, 6), 3, (1, 2), 1, 3),
-    ((5, 4), 1, 2, "valid", 1),
-    ((9, 9), 9, 1, 4, 2),
-    ((7,), 3, 2, 1, 2),
+    ((6, 5), 3, 1, "same", 1, 1),
+    ((6, 7), (3, 2), 2, "valid", 2, 1),
+    ((7, 6), 3, (1, 2), 1, 3, 1),
+    ((5, 4), 1, 2, "valid", 1, 1),
+    ((9, 9), 9, 1, 4, 2, 1),
+    ((7,), 3, 2, 1, 2, 1),
+    ((8, 7), (3, 2), (2, 3), 2, 2, (2, 4)),
+    ((18, 17), 9, 1, "valid", 1, 2),
+    ((9,), 3, 2, 3, 1, 4),
 ]
 
 
-@pytest.mark.parametrize(("space", "window", "stride", "padding", "multiplier"), DEPTHWISE)
+@pytest.mark.parametrize(("space", "window", "stride", "padding", "multiplier", "dilation"), DEPTHWISE)
 @pytest.mark.parametrize("general", [False, True], ids=["depthwise", "conv"])
-def test_depthwise(space, window, stride, padding, multiplier, general):
+def test_depthwise(space, window, stride, padding, multiplier, dilation, general):
     theirs, axes = {"same": 1, "valid": 0}.get(padding, padding) if isinstance(padding, str) else padding, len(space)
 
     def witness(p, x):
         kernel = p["kernel"].permute(axes + 1, axes, *range(axes))
         convolve = {1: tf.conv1d, 2: tf.conv2d}[axes]
-        return last(convolve(first(x), kernel, p["bias"], stride=stride, padding=theirs, groups=3))
+        settings = {"stride": stride, "padding": theirs, "dilation": dilation}
+        return last(convolve(first(x), kernel, p["bias"], groups=3, **settings))
 
-    layer = nn.DepthwiseConv(window, multiplier, stride=stride, padding=padding)
+    settings = {"stride": stride, "padding": padding, "dilation": dilation}
+    layer = nn.DepthwiseConv(window, multiplier, **settings)
     if general:
-        layer = nn.Conv(3 * multiplier, window, stride=stride, padding=padding, groups=3)
+        layer = nn.Conv(3 * multiplier, window, groups=3, **settings)
     compare(layer, numbers(2, *space, 3), witness)
 
 

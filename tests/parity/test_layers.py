@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
+from jax.extend.core import jaxprs_in_params
 from torch.nn import functional as tf
 
 from kilter import nn
@@ -92,7 +93,8 @@ def conv(layer, stride, padding, axes):
 
     def witness(p, x):
         kernel = p["kernel"].permute(axes + 1, axes, *range(axes))
-        return last(apply(first(x), kernel, p.get("bias"), stride=stride, padding=padding, groups=layer.groups))
+        settings = {"stride": stride, "padding": padding, "dilation": layer.dilation, "groups": layer.groups}
+        return last(apply(first(x), kernel, p.get("bias"), **settings))
 
     return witness
 
@@ -123,13 +125,57 @@ def test_conv(space, window, stride, padding, groups):
     compare(layer, numbers(3, *space, 4), conv(layer, stride, padding, len(space)))
 
 
+# Dilations that divide the stride, that it divides, that share a divisor with it or none; spans up to the whole input.
+DILATED = [
+    ((7, 8), 3, 1, "valid", 2, 1),
+    ((7, 6), 3, 1, "same", 3, 1),
+    ((9, 8), (2, 3), 2, 1, (3, 2), 1),
+    ((11, 10), 3, (2, 4), 3, (4, 2), 1),
+    ((12, 9), (3, 2), (6, 3), (2, 1), (4, 2), 1),
+    ((8, 9), 2, 3, "valid", 4, 2),
+    ((7, 7), 3, 1, "same", (1, 2), 4),
+    ((5, 6), 3, 2, 5, 2, 1),
+    ((12,), 2, 1, "valid", 8, 1),
+    ((11,), 3, 2, 4, 3, 2),
+    ((9,), 5, 1, "same", 4, 1),
+]
+
+
+@pytest.mark.parametrize(("space", "window", "stride", "padding", "dilation", "groups"), DILATED)
+def test_dilated_conv(space, window, stride, padding, dilation, groups):
+    layer = nn.Conv(8, window, stride=stride, padding=padding, dilation=dilation, groups=groups)
+    compare(layer, numbers(3, *space, 4), conv(layer, stride, padding, len(space)))
+
+
+def test_dilated_conv_is_that_of_a_kernel_with_zeros_between():
+    layer, x, kernel = nn.Conv(5, 3, stride=2, dilation=(2, 3)), numbers(2, 9, 10, 2), numbers(3, 3, 2, 5)
+    filled = np.zeros((5, 7, 2, 5), np.float32)
+    filled[::2, ::3] = kernel
+    found, _ = layer.apply({"kernel": kernel}, (), x)
+    expected, _ = nn.Conv(5, (5, 7), stride=2).apply({"kernel": filled}, (), x)
+    np.testing.assert_allclose(found, expected, **CLOSE)
+
+
+def test_dilation_changes_neither_parameters_nor_how_they_are_drawn():
+    drawn = [nn.Conv(4, 3, dilation=d).init(KEY, (9, 9, 2))[0] for d in (1, 3)]
+    jax.tree.map(np.testing.assert_array_equal, *drawn)
+
+
 @pytest.mark.parametrize(
-    ("space", "window", "stride"), [((7, 8), 3, 2), ((8, 5), 2, 1), ((9, 9), (2, 5), 3), ((5,), 4, 2)]
+    ("space", "window", "stride", "dilation"),
+    [
+        ((7, 8), 3, 2, 1),
+        ((8, 5), 2, 1, 1),
+        ((9, 9), (2, 5), 3, 1),
+        ((5,), 4, 2, 1),
+        ((7, 8), 2, 2, 3),
+        ((6,), 4, 1, 5),
+    ],
 )
-def test_same_padding_puts_the_odd_one_after_as_in_keras(space, window, stride):
-    layer = nn.Conv(2, window, stride=stride)
-    windows, strides = np.broadcast_to(window, len(space)), np.broadcast_to(stride, len(space))
-    totals = [max((-(-n // s) - 1) * s + w - n, 0) for n, w, s in zip(space, windows, strides, strict=True)]
+def test_same_padding_puts_the_odd_one_after_as_in_keras(space, window, stride, dilation):
+    layer = nn.Conv(2, window, stride=stride, dilation=dilation)
+    spans, strides = dilation * (np.broadcast_to(window, len(space)) - 1) + 1, np.broadcast_to(stride, len(space))
+    totals = [max((-(-n // s) - 1) * s + w - n, 0) for n, w, s in zip(space, spans, strides, strict=True)]
     ends = [pair for total in reversed(totals) for pair in (total // 2, total - total // 2)]
 
     def witness(p, x):
@@ -285,22 +331,27 @@ def test_gradients_inside_scan_equal_the_eager_ones(small):
 
 
 def random_convolutions(count):
-    """Shapes, windows, strides and paddings on all sides of each other; padding below the window, as the layer promises."""
+    """Shapes, windows, strides, paddings and dilations on all sides of each other, every second window dense.
+
+    Padding is below the span of the window, as the layer promises.
+    """
     draw = np.random.default_rng(5)
-    for _ in range(count):
+    for turn in range(count):
         window = tuple(int(v) for v in draw.integers(1, 5, 2))
         stride = tuple(int(v) for v in draw.integers(1, 5, 2))
-        padding = tuple((int(draw.integers(0, w)), int(draw.integers(0, w))) for w in window)
-        least = [max(1, w - sum(p)) for w, p in zip(window, padding, strict=True)]
+        dilation = tuple(int(v) for v in draw.integers(1, 7, 2)) if turn % 2 else (1, 1)
+        spans = [d * (w - 1) + 1 for w, d in zip(window, dilation, strict=True)]
+        padding = tuple((int(draw.integers(0, w)), int(draw.integers(0, w))) for w in spans)
+        least = [max(1, w - sum(p)) for w, p in zip(spans, padding, strict=True)]
         space = tuple(int(low + draw.integers(0, 6)) for low in least)
-        yield int(draw.integers(1, 7)), space, window, stride, padding
+        yield int(draw.integers(1, 7)), space, window, (stride, padding, dilation)
 
 
-def assert_gradients_like_autodiff(x, kernel, stride, padding):
+def assert_gradients_like_autodiff(x, kernel, *settings):
     @jax.jit
     def both(x, kernel):
-        y, ours = jax.vjp(lambda x, k: convolve.convolve(x, k, stride, padding), x, kernel)
-        plain, theirs = jax.vjp(lambda x, k: convolve.plain(x, k, stride, padding), x, kernel)
+        y, ours = jax.vjp(lambda x, k: convolve.convolve(x, k, *settings), x, kernel)
+        plain, theirs = jax.vjp(lambda x, k: convolve.plain(x, k, *settings), x, kernel)
         dy = jnp.sin(jnp.arange(y.size, dtype=jnp.float32)).reshape(y.shape)
         return (y, *ours(dy)), (plain, *theirs(dy))
 
@@ -311,8 +362,47 @@ def assert_gradients_like_autodiff(x, kernel, stride, padding):
 @pytest.mark.parametrize("limit", [1, 2 << 20], ids=["pieces of one example", "one piece"])
 def test_convolve_gradients_equal_autodiff(limit, monkeypatch):
     monkeypatch.setattr(convolve, "_PIECE_BYTES", limit)
-    for batch, space, window, stride, padding in random_convolutions(10):
-        assert_gradients_like_autodiff(numbers(batch, *space, 2), numbers(*window, 2, 3), stride, padding)
+    for batch, space, window, settings in random_convolutions(12):
+        assert_gradients_like_autodiff(numbers(batch, *space, 2), numbers(*window, 2, 3), *settings)
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_gradients_hold_no_convolution_that_is_slow_in_a_loop(groups):
+    """A gradient by a convolution over the batch, or of signals with zeros between, is slow; negative padding is wrong.
+
+    Fewer channels would take products in place of convolutions.
+    """
+    for batch, space, window, settings in random_convolutions(16):
+        x, kernel = jnp.zeros((batch, *space, 24)), jnp.zeros((*window, 24 // groups, 20))
+        gradient = jax.grad(lambda x, k, s=settings: convolve.grouped(x, k, *s, groups).sum(), (0, 1))
+        met = list(convolutions(jax.make_jaxpr(gradient)(x, kernel).jaxpr))
+        assert met
+        for each in met:
+            assert each["lhs_dilation"] == (1, 1)
+            assert each["batch_group_count"] == each["feature_group_count"] == 1
+            assert min(map(min, each["padding"])) >= 0
+            layout = each["dimension_numbers"]
+            assert (layout.lhs_spec, layout.rhs_spec, layout.out_spec) == ((0, 3, 1, 2), (3, 2, 0, 1), (0, 3, 1, 2))
+
+
+def convolutions(jaxpr):
+    """Settings of all convolutions, those in loops included."""
+    for step in jaxpr.eqns:
+        if step.primitive.name == "conv_general_dilated":
+            yield step.params
+        for inner in jaxprs_in_params(step.params):
+            yield from convolutions(inner)
+
+
+def test_gradients_of_a_dilated_conv_differentiate_forward():
+    x, kernel = numbers(2, 7, 6, 3), numbers(2, 3, 3, 4)
+    settings, along = ((1, 2), ((1, 0), (2, 1)), (3, 2)), (numbers(2, 7, 6, 3, seed=1), numbers(2, 3, 3, 4, seed=2))
+
+    def curvature(form):
+        slope = jax.grad(lambda x, k: jnp.sum(jnp.sin(form(x, k, *settings))), (0, 1))
+        return jax.jit(lambda: jax.jvp(slope, (x, kernel), along)[1])()
+
+    assert_trees_close(curvature(convolve.convolve), curvature(convolve.plain), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("batch", [1, 6, 7, 8])
@@ -330,8 +420,9 @@ def test_conv_with_padding_of_a_window_or_more(window, stride, padding):
     compare(layer, numbers(2, 3, 4, 2), conv(layer, stride, padding, 2))
 
 
-def test_conv_of_a_stack_of_members_equals_one_by_one():
-    layer = nn.Conv(3, 3, stride=2)
+@pytest.mark.parametrize("dilation", [1, 3])
+def test_conv_of_a_stack_of_members_equals_one_by_one(dilation):
+    layer = nn.Conv(3, 3, stride=2, dilation=dilation)
     x = numbers(4, 6, 6, 2)
     stacked = numbers(3, 3, 3, 2, 3)
 

@@ -61,7 +61,7 @@ REFUSED = {
     "window too long": (
         recipe(nn.Conv(8, 7, padding="valid"), nn.Flatten(), nn.Dense(4)),
         IMAGES,
-        ["net.layers[0]", "a window of (7, 7) does not fit into an input of (6, 6)"],
+        ["net.layers[0]", "a window that spans (7, 7) does not fit into an input of (6, 6)"],
     ),
     "groups": (
         recipe(nn.Conv(4, groups=4), nn.Flatten(), nn.Dense(4)),

@@ -16,7 +16,10 @@ IMAGES = np.random.default_rng(0).normal(size=(96, 8, 8, 2)).astype(np.float32)
 LABELS = (IMAGES.mean((1, 2, 3)) > 0).astype(int)
 NETS = {
     "dense": ((16,), nn.Chain(nn.Dense(8), nn.BatchNorm(), nn.ReLU(), nn.Dense(2))),
-    "conv": ((6, 6, 2), nn.Chain(nn.Conv(4, 3), nn.ReLU(), nn.Flatten(), nn.Dense(2))),
+    "conv": (
+        (6, 6, 2),
+        nn.Chain(nn.Conv(4, 3, dilation=2), nn.ReLU(), nn.Conv(4, 3, groups=2), nn.Flatten(), nn.Dense(2)),
+    ),
     "depthwise": ((6, 6, 2), nn.Chain(nn.DepthwiseConv(3), nn.Flatten(), nn.Dense(2))),
     "transposed": ((4, 4, 2), nn.Chain(nn.ConvTranspose(3, 2), nn.Flatten(), nn.Dense(2))),
     "attention": ((5, 8), nn.Chain(nn.MultiHeadAttention(2), nn.Flatten(), nn.Dense(2))),

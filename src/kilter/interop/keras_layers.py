@@ -55,13 +55,14 @@ def _weights(given: Any) -> dict[str, Any]:
 
 
 def _conv(given: Any) -> Layer | None:
-    if set(given.dilation_rate) != {1} or given.padding not in ("same", "valid"):
+    if given.padding not in ("same", "valid"):
         return None
     return nn.Conv(
         given.filters,
         _one(given.kernel_size),
         stride=_one(given.strides),
         padding=given.padding,
+        dilation=_one(given.dilation_rate),
         groups=given.groups,
         **_weights(given),
     )

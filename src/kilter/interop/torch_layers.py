@@ -59,13 +59,14 @@ def _dense(module: t.Linear) -> Layer:
 
 
 def _conv(module: t.Conv1d | t.Conv2d) -> Layer | None:
-    if set(module.dilation) != {1} or module.padding_mode != "zeros":
+    if module.padding_mode != "zeros":
         return None
     return nn.Conv(
         module.out_channels,
         _size(module.kernel_size),
         stride=_size(module.stride),
         padding=module.padding if isinstance(module.padding, str) else _size(module.padding),
+        dilation=_size(module.dilation),
         groups=module.groups,
         **_weights(module),
     )

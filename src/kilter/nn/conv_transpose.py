@@ -11,15 +11,16 @@ from kilter.nn.convolve import Pads, plain_transposed, transposed
 from kilter.nn.initializers import Matched
 from kilter.nn.layer import Params, Shape, State, Weighted
 from kilter.nn.precision import narrowed
-from kilter.nn.window import Padding, Size, pads, sizes
+from kilter.nn.window import Padding, Size, pads, sizes, spans
 
 
 class ConvTranspose(Weighted):
     """Transposed convolution over time or over height and width, channels last; the rank of the input decides which.
 
-    y[stride * p + q - padding, o] = b[o] + sum over p, q, c of x[p, c] W[q, c, o]: what flows back through a `Conv` of the
-    same window, stride and padding. PyTorch's ``ConvTranspose1d`` and ``2d``, whose kernel is ``(in, out, *window)``, with
-    ``output_padding`` as ``"same"`` needs it; Keras' ``"valid"`` is longer where the stride is longer than the window.
+    y[stride * p + dilation * q - padding, o] = b[o] + sum over p, q, c of x[p, c] W[q, c, o]: what flows back through a
+    `Conv` of the same window, stride, padding and dilation. PyTorch's ``ConvTranspose1d`` and ``2d``, whose kernel is
+    ``(in, out, *window)``, with ``output_padding`` as ``"same"`` needs it; Keras' ``"valid"`` is longer where the stride is
+    longer than the window, and its layers take no dilation beside a stride.
 
     On a CPU inside a loop, gradients are those of `kilter.nn.convolve`: XLA's own took 17 to 43 times as long for 64
     images of 7 x 7 x 64 to 14 x 14 x 32 and like ones (two cores; ``benchmarks/kernels.py``).
@@ -29,10 +30,14 @@ class ConvTranspose(Weighted):
         window: length of the kernel along every spatial axis, or one length an axis.
         stride: step between the places to which neighboring inputs are spread.
         padding: ``"same"`` (length times stride positions, the odd one cut off behind, as in Keras), ``"valid"``
-            ((length - 1) * stride + window), or numbers below the window, cut off at both ends.
+            ((length - 1) * stride + span), or numbers below the span, cut off at both ends; the window spans dilation *
+            (window - 1) + 1 positions.
+        dilation: distance between the neighboring positions to which the window spreads an input. Where it shares a
+            divisor with the stride, some outputs get nothing but b.
         bias: whether b is learned; left open, unless a norm right behind takes the mean off again.
         initializer: how W, of shape ``(*window, in, units)``, is drawn; left open, it is matched to the activation that
-            follows, and larger by the root of the stride, as each output sees but every stride-th position of the window.
+            follows, and larger by the root of the stride, as each output sees but every stride-th position of the window;
+            of the stride over its greatest common divisor with the dilation.
         bias_initializer: how b, of shape ``(units,)``, is drawn.
 
     Shapes: ``(batch, length, in)`` or ``(batch, height, width, in)`` to the same rank with ``units`` channels.
@@ -47,7 +52,7 @@ class ConvTranspose(Weighted):
     (4, 14, 14, 8)
     """
 
-    formula = "y[stride p + q - padding] = sum_(p, q) x[p] W[q] + b"
+    formula = "y[stride p + dilation q - padding] = sum_(p, q) x[p] W[q] + b"
     source = "Zeiler, Krishnan, Taylor and Fergus 2010; Dumoulin and Visin 2016, section 4"
     choose = "To make images or sequences larger: decoders, generators; windows that the stride divides leave no grid."
 
@@ -56,46 +61,48 @@ class ConvTranspose(Weighted):
     _: KW_ONLY
     stride: Size = option(default=1, kinds=(int, tuple), range="[1, inf)")
     padding: Padding = option(default="same", kinds=(int, tuple), choices=("same", "valid"), range="[0, inf)")
+    dilation: Size = option(default=1, kinds=(int, tuple), range="[1, inf)")
 
     def init(self, key: jax.Array, shape: Shape) -> tuple[Params, State]:
         if len(shape) not in (2, 3):
             raise InputError(
                 f"{self!r}: expects an input of shape (length, channels) or (height, width, channels), got {shape}"
             )
-        window, stride, _, _ = self._frame(shape[:-1])
+        window, stride, _, dilation, _ = self._frame(shape[:-1])
         params = self._draw(key, (*window, shape[-1], self.units))
         if isinstance(self.initializer, Matched | None):
-            seen = math.prod(min(w, s) for w, s in zip(window, stride, strict=True))
+            seen = math.prod(min(w, s // math.gcd(s, d)) for w, s, d in zip(window, stride, dilation, strict=True))
             params["kernel"] = params["kernel"] * math.sqrt(seen)
         return params, ()
 
     def apply(
         self, params: Params, state: State, x: jax.Array, *, key: jax.Array | None = None
     ) -> tuple[jax.Array, State]:
-        _, stride, padding, space = self._frame(x.shape[1:-1])
+        _, stride, padding, dilation, space = self._frame(x.shape[1:-1])
         kernel = params["kernel"]
         if len(space) == 1:  # a sequence is an image of height one
-            y = _spread(x[:, None], kernel[None], (1, *stride), ((0, 0), *padding), (1, *space))[:, 0]
+            y = _spread(x[:, None], kernel[None], (1, *stride), ((0, 0), *padding), (1, *space), (1, *dilation))[:, 0]
         else:
-            y = _spread(x, kernel, stride, padding, space)
+            y = _spread(x, kernel, stride, padding, space, dilation)
         return self._shifted(params, y), state
 
-    def _frame(self, given: Shape) -> tuple[Shape, Shape, Pads, Shape]:
-        """Window, stride, padding and the lengths of the output, by spatial axis."""
-        window = sizes(self, "window", self.window, len(given))
-        stride = sizes(self, "stride", self.stride, len(given))
+    def _frame(self, given: Shape) -> tuple[Shape, Shape, Pads, Shape, Shape]:
+        """Window, stride, padding, dilation and the lengths of the output, by spatial axis."""
+        settings = {"window": self.window, "stride": self.stride, "dilation": self.dilation}
+        window, stride, dilation = (sizes(self, name, value, len(given)) for name, value in settings.items())
+        span = spans(window, dilation)
         if self.padding == "same":
             space = tuple(n * s for n, s in zip(given, stride, strict=True))
-            return window, stride, pads(self, "same", space, window, stride), space
+            return window, stride, pads(self, "same", space, span, stride), dilation, space
         each = sizes(self, "padding", 0 if isinstance(self.padding, str) else self.padding, len(given))
-        space = tuple((n - 1) * s + w - 2 * p for n, s, w, p in zip(given, stride, window, each, strict=True))
-        if min(space) < 1 or any(p >= w for p, w in zip(each, window, strict=True)):
-            raise InputError(f"{self!r}: padding must be below the window {window} and leave positions of {given}")
-        return window, stride, tuple((p, p) for p in each), space
+        space = tuple((n - 1) * s + w - 2 * p for n, s, w, p in zip(given, stride, span, each, strict=True))
+        if min(space) < 1 or any(p >= w for p, w in zip(each, span, strict=True)):
+            raise InputError(f"{self!r}: padding must be below the window's span {span} and leave positions of {given}")
+        return window, stride, tuple((p, p) for p in each), dilation, space
 
 
 @narrowed
-def _spread(x: jax.Array, kernel: jax.Array, stride: Shape, padding: Pads, space: Shape) -> jax.Array:
+def _spread(x: jax.Array, kernel: jax.Array, stride: Shape, padding: Pads, space: Shape, dilation: Shape) -> jax.Array:
     """With gradients of our own only where XLA's are slow."""
     on_cpu = jax.default_backend() == "cpu"
-    return (transposed if on_cpu else plain_transposed)(x, kernel, stride, padding, space)
+    return (transposed if on_cpu else plain_transposed)(x, kernel, stride, padding, space, dilation)

@@ -16,7 +16,7 @@ from kilter.core.errors import InputError
 from kilter.core.specs import option
 from kilter.nn.convolve import Pads, plain
 from kilter.nn.layer import Params, Shape, State, Weighted
-from kilter.nn.window import Padding, Size, pads, sizes
+from kilter.nn.window import Padding, Size, frame, spans
 
 # Larger windows would make programs of too many operations.
 _FEW = 64
@@ -25,16 +25,17 @@ _FEW = 64
 class DepthwiseConv(Weighted):
     """Convolution of each channel by itself, over time or over height and width, channels last.
 
-    y[p, c m + j] = b[c m + j] + sum over q of x[stride * p + q - padding, c] W[q, 0, c m + j], with m = ``multiplier`` and
-    j from 0 to m - 1: a `Conv` of as many groups as channels. PyTorch: ``groups=channels``; Keras: ``DepthwiseConv2D``,
-    kernel ``(*window, channels, multiplier)``. ``nn.Chain(nn.DepthwiseConv(3, bias=False), nn.Conv(64, 1))`` is Keras's
-    ``SeparableConv2D(64, 3)``.
+    y[p, c m + j] = b[c m + j] + sum over q of x[stride * p + dilation * q - padding, c] W[q, 0, c m + j], with m =
+    ``multiplier`` and j from 0 to m - 1: a `Conv` of as many groups as channels. PyTorch: ``groups=channels``; Keras:
+    ``DepthwiseConv2D``, kernel ``(*window, channels, multiplier)``. ``nn.Chain(nn.DepthwiseConv(3, bias=False),
+    nn.Conv(64, 1))`` is Keras's ``SeparableConv2D(64, 3)``.
 
     Args:
         window: length of the kernel along every spatial axis, or one length an axis.
         multiplier: number of outputs of each channel.
         stride: step between positions.
         padding: ``"same"``, ``"valid"`` or numbers, as in `Conv`.
+        dilation: distance between neighboring positions of the window, as in `Conv`.
         bias: whether b is learned; left open, unless a norm right behind takes the mean off again.
         initializer: how W, of shape ``(*window, 1, channels * multiplier)``, is drawn; left open, it is matched to the
             activation that follows.
@@ -53,7 +54,7 @@ class DepthwiseConv(Weighted):
     (4, 14, 14, 8)
     """
 
-    formula = "y[p, c] = sum_q x[stride p + q - padding, c] W[q, c] + b_c"
+    formula = "y[p, c] = sum_q x[stride p + dilation q - padding, c] W[q, c] + b_c"
     source = "Sifre 2014; Chollet 2017 (Xception); Howard et al. 2017 (MobileNet)"
     choose = "With a Conv of window 1 behind it, in place of a Conv: a fraction of the weights and products."
 
@@ -62,38 +63,38 @@ class DepthwiseConv(Weighted):
     _: KW_ONLY
     stride: Size = option(default=1, kinds=(int, tuple), range="[1, inf)")
     padding: Padding = option(default="same", kinds=(int, tuple), choices=("same", "valid"), range="[0, inf)")
+    dilation: Size = option(default=1, kinds=(int, tuple), range="[1, inf)")
 
     def init(self, key: jax.Array, shape: Shape) -> tuple[Params, State]:
         if len(shape) not in (2, 3):
             raise InputError(
                 f"{self!r}: expects an input of shape (length, channels) or (height, width, channels), got {shape}"
             )
-        window = sizes(self, "window", self.window, len(shape) - 1)
-        pads(self, self.padding, shape[:-1], window, sizes(self, "stride", self.stride, len(shape) - 1))
+        window, _, _, _ = frame(self, shape[:-1])
         return self._draw(key, (*window, 1, shape[-1] * self.multiplier)), ()
 
     def apply(
         self, params: Params, state: State, x: jax.Array, *, key: jax.Array | None = None
     ) -> tuple[jax.Array, State]:
-        space, kernel = x.shape[1:-1], params["kernel"]
-        stride = sizes(self, "stride", self.stride, len(space))
-        padding = pads(self, self.padding, space, kernel.shape[:-2], stride)
-        if len(space) == 1:  # a sequence is an image of height one
-            y = depthwise(x[:, None], kernel[None], (1, *stride), ((0, 0), *padding))[:, 0]
+        kernel = params["kernel"]
+        _, stride, padding, dilation = frame(self, x.shape[1:-1])
+        if x.ndim == 3:  # a sequence is an image of height one
+            y = depthwise(x[:, None], kernel[None], (1, *stride), ((0, 0), *padding), (1, *dilation))[:, 0]
         else:
-            y = depthwise(x, kernel, stride, padding)
+            y = depthwise(x, kernel, stride, padding, dilation)
         return self._shifted(params, y), state
 
 
-def depthwise(x: jax.Array, kernel: jax.Array, stride: Shape, padding: Pads) -> jax.Array:
+def depthwise(x: jax.Array, kernel: jax.Array, stride: Shape, padding: Pads, dilation: Shape = (1, 1)) -> jax.Array:
     """Convolution of each channel of ``x`` (batch, height, width, c) with its own of ``kernel`` (height, width, 1, c m)."""
     window, channels = kernel.shape[:2], x.shape[-1]
     if jax.default_backend() != "cpu" or math.prod(window) > _FEW:
-        return plain(x, kernel, stride, padding, channels)
+        return plain(x, kernel, stride, padding, dilation, channels)
     x = jnp.repeat(jnp.pad(x, ((0, 0), *padding, (0, 0))), kernel.shape[-1] // channels, axis=-1)
-    reach = [n - w + 1 for n, w in zip(x.shape[1:3], window, strict=True)]
+    height, width = (n - span + 1 for n, span in zip(x.shape[1:3], spans(window, dilation), strict=True))
 
     def seen(row: int, column: int) -> jax.Array:
-        return x[:, row : row + reach[0] : stride[0], column : column + reach[1] : stride[1]] * kernel[row, column, 0]
+        top, left = dilation[0] * row, dilation[1] * column
+        return x[:, top : top + height : stride[0], left : left + width : stride[1]] * kernel[row, column, 0]
 
     return functools.reduce(jax.lax.add, itertools.starmap(seen, itertools.product(*map(range, window))))
