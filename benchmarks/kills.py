@@ -1,6 +1,6 @@
 """Does a training that is killed end as if it had not been? Random kill -9, each followed by the same call again.
 
-Each training leaves a checkpoint after every epoch. It is begun in a process of its own, killed after a random time or
+Each training leaves a checkpoint after every epoch, one on a stream also behind every window within it. It is begun in a process of its own, killed after a random time or
 while a checkpoint is being written, begun again, and so on until it comes to its end. Weights, state, history, metrics,
 outcome, vitals and the journal then are compared, bit for bit, with those of the same call that nobody has killed.
 
@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -107,7 +107,27 @@ def cast(epochs: int, **kept: Any) -> list[Any]:
     return kl.train_fleet(recipes, data(), seeds=range(3), **kept)
 
 
-CASES = {made.__name__: made for made in (alone, watched, fleet, cast)}
+def streamed(epochs: int, **kept: Any) -> list[Any]:
+    """One network on a stream that takes its time: ten windows an epoch, and behind each a checkpoint is due."""
+    import numpy as np
+
+    import kilter as kl
+
+    draw = np.random.default_rng(0)
+    x = draw.normal(size=(6000, 20)).astype(np.float32)
+    y = (x[:, 0] + x[:, 1] ** 2 + 0.3 * draw.normal(size=6000) > 0.5).astype(int) + (x[:, 2] > 1)
+
+    def rows() -> Iterator[tuple[Any, Any]]:
+        for chosen in np.array_split(np.arange(len(x)), 20):
+            time.sleep(0.02)
+            yield x[chosen], y[chosen]
+
+    kept["every"] = 1e-6
+    own = recipe(epochs, batch_size=64)
+    return [kl.train(own, kl.data.stream(rows, memory="1MiB"), watch=kl.Watch(every=2), **kept)]
+
+
+CASES = {made.__name__: made for made in (alone, watched, fleet, cast, streamed)}
 
 
 def train(case: str, epochs: int, folder: Path) -> None:

@@ -61,7 +61,13 @@ def eight():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", ["dense", "in shards", "convolution", "recurrent", "members and batches", "watched"])
+@pytest.mark.parametrize(
+    "case",
+    [
+        "dense", "in shards", "convolution", "recurrent", "members and batches", "watched", "stream", "stream in shards",
+        "stream of members and batches",
+    ],
+)  # fmt: skip
 def test_eight_devices_train_the_network_of_one(eight, case):
     found = eight[case]
     assert found["alike"]
