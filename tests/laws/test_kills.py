@@ -7,7 +7,6 @@ import pytest
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 import kills
-
 from kilter.train.checkpoints import Checkpoints
 
 pytestmark = pytest.mark.slow

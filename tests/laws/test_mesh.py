@@ -119,6 +119,14 @@ def test_only_the_first_process_writes(two):
 
 
 @pytest.mark.slow
+def test_a_stream_that_breaks_in_one_process_ends_in_all_with_what_was_trained(two):
+    *_, folder = two
+    mine, others = ((folder / f"broken{number}.txt").read_text() for number in (1, 0))
+    assert mine.startswith("1 source only 80 rows came, but there were 186")
+    assert others.startswith("1 another process of the job could not read its next rows")
+
+
+@pytest.mark.slow
 def test_a_lost_process_ends_the_job_with_a_sentence(two):
     _, code, err, seconds, _ = two
     assert code == 1

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import shutil
 import signal
 import threading
 from collections import Counter
@@ -262,9 +263,26 @@ def test_another_memory_or_other_rows_are_refused(stream, kept, tmp_path):
             train(recipe(shuffle=True), other, checkpoint=tmp_path / "own")
 
 
-def test_devices_do_not_share_its_batches(stream):
-    with pytest.raises(InputError, match="leave devices= out"):
-        train(recipe(), stream, devices=2)
+@pytest.mark.skipif(jax.device_count() < 2, reason="needs two devices")
+def test_devices_share_its_batches_and_go_on_within_an_epoch(stream, run, kept, tmp_path):
+    two = {"devices": 2, "shard": True}
+    whole = train(recipe(shuffle=True), stream, **two)
+    assert_close(whole, run)
+    with pytest.raises(KilledError):
+        kept(recipe(shuffle=True), stream, 10, **two)
+    shutil.copytree(tmp_path / "own", tmp_path / "other")
+    assert_same(kept(recipe(shuffle=True), stream, **two), whole)
+    assert_close(train(recipe(shuffle=True), stream, checkpoint=tmp_path / "other"), run)  # on one of them
+
+
+def assert_close(found, expected):
+    """Within what sums in another order change."""
+    for name in ("params", "history"):
+        jax.tree.map(
+            lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=2e-4),
+            getattr(found, name),
+            getattr(expected, name),
+        )
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from kilter.core import job
 from kilter.core.checks import check_seed
 from kilter.core.devices import check_devices, usable_cores
 from kilter.core.errors import InputError
@@ -131,8 +130,6 @@ def fleets(task: Task) -> Iterator[tuple[Sequence[int], Fleet]]:
     While one runs the programs of the next are compiled, as many beside each other as there are cores: XLA leaves other
     threads alone while it works. Members that memory cannot hold at once follow in a fleet of their own.
     """
-    if isinstance(task.data, Stream) and job.processes() > 1:
-        raise InputError("processes of a job cannot share the batches of a stream; take rows in memory, or one process")
     load, cast = loader(task.data, task.start), task.watch is None and not isinstance(task.data, Stream)
     free = None if task.keeper is None else task.keeper.free
     groups = plan_of(

@@ -57,9 +57,7 @@ def learner_places(learners: Learner, mesh: Mesh) -> Learner:
 
 def _in_shards(tree: Any, mesh: Mesh) -> Any:
     count = mesh.shape.get(SHARD, 1)
-    return jax.tree.map(
-        lambda leaf: NamedSharding(mesh, PartitionSpec(MEMBER, *shard_of(leaf.shape[1:], count))), tree
-    )
+    return jax.tree.map(lambda leaf: NamedSharding(mesh, PartitionSpec(MEMBER, *shard_of(leaf.shape[1:], count))), tree)
 
 
 def abstract(members: Any, mesh: Mesh | None) -> Any:
