@@ -1,8 +1,9 @@
 """Does a training that is killed end as if it had not been? Random kill -9, each followed by the same call again.
 
-Each training leaves a checkpoint after every epoch, one on a stream also behind every window within it. It is begun in a process of its own, killed after a random time or
-while a checkpoint is being written, begun again, and so on until it comes to its end. Weights, state, history, metrics,
-outcome, vitals and the journal then are compared, bit for bit, with those of the same call that nobody has killed.
+Each training leaves a checkpoint after every epoch, one on a stream also behind every window within it. It is begun in a
+process of its own, killed after a random time or while a checkpoint is being written, begun again, and so on until it comes
+to its end. Weights, state, history, metrics, outcome, vitals and the journal then are compared, bit for bit, with those of
+the same call that nobody has killed.
 
     python benchmarks/kills.py             # 30 kills
     python benchmarks/kills.py --quick     # 2 kills

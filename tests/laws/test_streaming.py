@@ -326,6 +326,20 @@ def test_what_was_trained_before_a_file_broke_is_kept(files, epochs, monkeypatch
     assert np.isfinite(kept.predict({f"x{index}": X[:, index] for index in range(20)})).all()
 
 
+def test_a_file_that_is_mended_goes_on_behind_the_windows_before_it(files, tmp_path, monkeypatch):
+    stream, own = data.stream(files, target="y", validation=0.1, memory=LEAST), recipe(shuffle=True)
+    whole, bad = train(own, stream), files / "part-2.parquet"
+    content = bad.read_bytes()
+    with monkeypatch.context() as patch:
+        spoil = spoiled_after(stream, 1, lambda: bad.write_bytes(content[:3000] + bytes(200_000)))
+        patch.setattr(type(stream.feed), "order", spoil)
+        with pytest.raises(StreamError, match=r"part-2\.parquet.*corrupt"):
+            train(own, stream, checkpoint=tmp_path / "own", every="1h")
+    assert Checkpoints(tmp_path / "own" / "checkpoints").latest().meta["windows"] > 0
+    bad.write_bytes(content)
+    assert_same(train(own, stream, checkpoint=tmp_path / "own"), whole)
+
+
 def test_ctrl_c_closes_the_epoch_in_flight(stream, monkeypatch):
     windows, stop = itertools.count(1), Interrupt()
     monkeypatch.setattr(Line, "within", lambda line, done: setattr(stop, "asked", next(windows) == 9))

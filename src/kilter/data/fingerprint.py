@@ -7,7 +7,7 @@ from kilter.data.dataset import Dataset
 
 
 def fingerprint(data: Dataset, parts: Sequence[str] = ("train", "validation", "test")) -> str:
-    """A hash of all rows of these parts, and of what the target is; of a stream, of the rows that it holds and of its counts."""
+    """A hash of all rows of these parts, and of what the target is; of a stream, of those it holds and of its counts."""
     digest = hashlib.sha256(repr((data.target, data.categories)).encode() + data.unseen)
     for name in parts:
         part = data.parts.get(name)

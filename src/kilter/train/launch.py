@@ -65,7 +65,8 @@ def train_fleet(
         checkpoint: folder in which the training is kept on its way: when the process has ended, however that came about,
             the same call goes on from the last checkpoint and gives the same runs, bit for bit; of those that have ended it
             gives what is kept. Members then are gathered by epochs rather than by seconds.
-        every: how often a checkpoint is due: seconds, or words such as ``"30s"``, ``"5min"``, ``"1h"``, ``"10 epochs"``.
+        every: how often a checkpoint is due: seconds, or words such as ``"30s"``, ``"5min"``, ``"1h"``, ``"10 epochs"``. Of
+            rows in memory one is left at the end of an epoch, of a stream also within one.
         keep: how many of the last checkpoints stay, besides the one of the best score.
         devices: that the batches of each network are spread over, or ``"all"``; left open, one. Members are spread over
             all devices, those of all processes of a job, in groups of so many.

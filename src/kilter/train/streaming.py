@@ -163,7 +163,7 @@ class Streamed(Fleet):
         """Train all stacks on a window."""
         first = epoch * self._updates + course.windows * self._shape[0]
         own = zip(self.stacks, course.learners, strict=True)
-        told = [self._programs.window(*self._window(*each, window, orders, first, rows)) for each in own]
+        told = [job.ready(self._programs.window(*self._window(*each, window, orders, first, rows))) for each in own]
         course.add([learners for learners, _ in told], [losses for _, losses in told], rows)
 
     def _asked(self, course: Course, stop: Interrupt) -> bool:

@@ -60,7 +60,7 @@ class Feed:
 
     @cached_property
     def counts(self) -> tuple[int, ...] | None:
-        """Rows to train on of each block; None where only reading tells, as some rows have no target, or one block is all."""
+        """Rows to train on of each block; None where only reading tells: some have no target, or there is one block."""
         if len(self.lengths) == 1:
             return None
         starts = np.cumsum(self.lengths) - self.lengths
