@@ -10,7 +10,7 @@ import kills
 from kilter.train.checkpoints import Checkpoints
 
 pytestmark = pytest.mark.slow
-# Of the longest networks; the full form, `python benchmarks/kills.py`, trains for longer and kills 30 times.
+# Of the longest networks; the full form, `python benchmarks/kills.py`, trains for longer and kills 36 times.
 EPOCHS = 12
 
 
