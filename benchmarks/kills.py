@@ -1,10 +1,11 @@
 """Does a training that is killed end as if it had not been? Random kill -9, each followed by the same call again.
 
-Each training leaves a checkpoint after every epoch. It is begun in a process of its own, killed after a random time or
-while a checkpoint is being written, begun again, and so on until it comes to its end. Weights, state, history, metrics,
-outcome, vitals and the journal then are compared, bit for bit, with those of the same call that nobody has killed.
+Each training leaves a checkpoint after every epoch, one on a stream also behind every window within it. It is begun in a
+process of its own, killed after a random time or while a checkpoint is being written, begun again, and so on until it comes
+to its end. Weights, state, history, metrics, outcome, vitals and the journal then are compared, bit for bit, with those of
+the same call that nobody has killed.
 
-    python benchmarks/kills.py             # 30 kills
+    python benchmarks/kills.py             # 36 kills
     python benchmarks/kills.py --quick     # 2 kills
 """
 
@@ -17,7 +18,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -107,7 +108,29 @@ def cast(epochs: int, **kept: Any) -> list[Any]:
     return kl.train_fleet(recipes, data(), seeds=range(3), **kept)
 
 
-CASES = {made.__name__: made for made in (alone, watched, fleet, cast)}
+def streamed(epochs: int, **kept: Any) -> list[Any]:
+    """One network on a stream that takes its time: ten windows an epoch, and behind each a checkpoint is due."""
+    import numpy as np
+
+    import kilter as kl
+
+    draw = np.random.default_rng(0)
+    x = draw.normal(size=(6000, 20)).astype(np.float32)
+    y = (x[:, 0] + x[:, 1] ** 2 + 0.3 * draw.normal(size=6000) > 0.5).astype(int) + (x[:, 2] > 1)
+
+    def rows() -> Iterator[tuple[Any, Any]]:
+        for chosen in np.array_split(np.arange(len(x)), 20):
+            time.sleep(0.02)
+            yield x[chosen], y[chosen]
+
+    kept["every"] = 1e-6
+    own = recipe(epochs, batch_size=64)
+    return [kl.train(own, kl.data.stream(rows, memory="1MiB"), watch=kl.Watch(every=2), **kept)]
+
+
+# Checkpoints that a training leaves an epoch, about, where it is not one.
+_AN_EPOCH = {"streamed": 5}
+CASES = {made.__name__: made for made in (alone, watched, fleet, cast, streamed)}
 
 
 def train(case: str, epochs: int, folder: Path) -> None:
@@ -218,10 +241,10 @@ def killed(case: str, epochs: int, folder: Path, draw: random.Random, most: int)
     Each time it may get on by some checkpoints, up to half of what is left, and by some tenths of a second more; the first
     of these falls into loading and compiling.
     """
-    told = Kills(case)
+    told, whole = Kills(case), epochs * _AN_EPOCH.get(case, 1)
     while len(told.kills) < most:
         process, began, before = begun(case, epochs, folder), time.monotonic(), newest(folder)
-        if reaches(process, folder, before + draw.randint(0, max(1, (epochs - before) // 2))):
+        if reaches(process, folder, before + draw.randint(0, max(1, (whole - before) // 2))):
             time.sleep(draw.uniform(0, 0.3))
             writing = draw.random() < 0.5 and is_writing(process, folder)
             told.kills.append(time.monotonic() - began)
@@ -269,7 +292,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a smoke test with two kills")
-    parser.add_argument("--kills", type=int, default=30, help="in all")
+    parser.add_argument("--kills", type=int, default=36, help="in all")
     parser.add_argument("--seed", type=int, default=0, help="of the times of the kills")
     parser.add_argument("--epochs", type=int, default=24, help="of the longest networks")
     parser.add_argument("--train", help=argparse.SUPPRESS)

@@ -3,6 +3,7 @@
 import datetime
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -365,6 +366,36 @@ def test_windows_hold_every_row_once_and_fill_up_the_last_batch_with_the_first_r
     for window, again in zip(epochs[0][2:], windows(feed, size, batch, 0, True, lambda part: part, 2), strict=True):
         np.testing.assert_array_equal(window.part.x[: window.rows], again.part.x[: window.rows])
         assert window.rows == again.rows
+
+
+@pytest.mark.parametrize("lacking", [0, 40], ids=["whole", "without some targets"])
+@pytest.mark.parametrize("start", [1, 4, 40])
+def test_windows_behind_the_training_are_not_read_again(tmp_path, monkeypatch, start, lacking):
+    """Where a row without a target does not hide how many there are, row groups are passed over by their numbers."""
+    target = pd.Series(np.arange(9001.0)).where(np.arange(9001) >= lacking)
+    frame = pd.DataFrame({f"x{index}": np.arange(9001.0) for index in range(20)} | {"y": target})
+    parquet_files(tmp_path, frame, group=100)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DoubtWarning)
+        feed = data.stream(tmp_path, target="y", validation=0.2, memory="1MiB").feed
+    size, reads, read = window_size(feed, 30), [], type(feed.source).read
+    found = list(windows(feed, size, 30, 1, True, lambda part: part))
+
+    def noted(source, block, rows):
+        reads.append(block)
+        return read(source, block, rows)
+
+    monkeypatch.setattr(type(feed.source), "read", noted)
+    rest = list(windows(feed, size, 30, 1, True, lambda part: part, start))
+    assert len(rest) == max(0, len(found) - start)
+    for window, again in zip(found[start:], rest, strict=True):
+        filled = slice(0, -(-window.rows // 30) * 30)
+        np.testing.assert_array_equal(window.part.x[filled], again.part.x[filled])
+        assert window.rows == again.rows
+    if lacking:
+        assert len(reads) == len(feed.lengths)
+    else:
+        assert len(reads) <= len(feed.lengths) * max(0, 1 - start / len(found)) + 3
 
 
 def test_reading_kilter_needs_no_arrow():

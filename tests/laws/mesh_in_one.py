@@ -39,6 +39,21 @@ def recipe_of(*layers, optimizer=None, batch_size=50, **more):
     )  # fmt: skip
 
 
+def streamed():
+    """Windows of 50 rows, the last one of 36 padded to 50; eight devices divide neither."""
+    draw = np.random.default_rng(0)
+    x = draw.normal(size=(186, 200)).astype(np.float32)
+    y = (x[:, :3].sum(1) + 0.3 * draw.normal(size=186) > 0).astype(int)
+    rows = kl.data.stream((x, y), validation=(x[:30], y[:30]), memory="1MiB")
+    own = recipe_of(nn.Dense(16), nn.BatchNorm(), nn.ReLU(), nn.Dropout(0.3), optimizer=optim.Adam(0.003))
+    one, fleet = kl.train(own, rows), [own.put("optimizer.lr", lr) for lr in (0.001, 0.003, 0.01)]
+    return {
+        "stream": apart(one, kl.train(own, rows, devices=8)),
+        "stream in shards": apart(one, kl.train(own, rows, devices="all", shard=True)),
+        "stream of members and batches": apart(one, kl.train_fleet(fleet, rows, devices=2)[1]),
+    }
+
+
 def main():
     table = data_of((6,))
     # Batches of 50 on 8 devices, the last one of 36 padded to 50: neither divides the other.
@@ -59,6 +74,7 @@ def main():
     spread = kl.train_fleet(fleet, table, devices=2)
     found["members and batches"] = apart(one, spread[1])
     found["watched"] = apart(one, kl.train(dense, table, devices=8, watch=kl.Watch(every=2)))
+    found |= streamed()
     json.dump(found, sys.stdout)
 
 

@@ -61,7 +61,13 @@ def eight():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", ["dense", "in shards", "convolution", "recurrent", "members and batches", "watched"])
+@pytest.mark.parametrize(
+    "case",
+    [
+        "dense", "in shards", "convolution", "recurrent", "members and batches", "watched", "stream", "stream in shards",
+        "stream of members and batches",
+    ],
+)  # fmt: skip
 def test_eight_devices_train_the_network_of_one(eight, case):
     found = eight[case]
     assert found["alike"]
@@ -110,6 +116,14 @@ def test_only_the_first_process_writes(two):
     *_, folder = two
     assert len(kl.load(folder / "run0").history["loss"]) == 4
     assert not (folder / "run1").exists()
+
+
+@pytest.mark.slow
+def test_a_stream_that_breaks_in_one_process_ends_in_all_with_what_was_trained(two):
+    *_, folder = two
+    mine, others = ((folder / f"broken{number}.txt").read_text() for number in (1, 0))
+    assert mine.startswith("1 source only 80 rows came, but there were 186")
+    assert others.startswith("1 another process of the job could not read its next rows")
 
 
 @pytest.mark.slow

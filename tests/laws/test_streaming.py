@@ -1,5 +1,9 @@
 """Laws of streams: the rows decide, not how they come; what is begun can go on; what breaks off is not lost."""
 
+import itertools
+import os
+import shutil
+import signal
 import threading
 from collections import Counter
 
@@ -14,10 +18,12 @@ from kilter import data, losses, nn, optim
 from kilter.core.errors import FileError, InputError
 from kilter.data.streams import pages
 from kilter.train.ahead import ahead
+from kilter.train.checkpoints import Checkpoints
 from kilter.train.interrupt import Interrupt
 from kilter.train.keeper import Keeper
 from kilter.train.launch import fleets
-from kilter.train.streaming import StreamError
+from kilter.train.progress import Line
+from kilter.train.streaming import Streamed, StreamError
 from kilter.train.task import Task
 from kilter.train.window_program import programs
 
@@ -130,55 +136,153 @@ def test_it_is_watched(stream):
     assert len(found.vitals.epochs) == 4
 
 
-@pytest.mark.parametrize("windows", [1, 3])
-def test_what_pauses_between_windows_goes_on_at_the_exact_row(stream, run, windows):
-    class EnoughError(Exception):
-        pass
-
-    kept = []
-
-    def leave(state):
-        if (state.epoch, state.windows) == (1, windows):
-            kept.append(state)
-            raise EnoughError
-
-    task = Task([(recipe(shuffle=True), 0)], stream, until=1)
-    ((_, before),) = fleets(task)
-    before.run(False, Interrupt())
-    ((_, first),) = fleets(Task(task.members, stream, paused=before.paused()))
-    first.between = leave
-    with pytest.raises(EnoughError):
-        first.run(False, Interrupt())
-    ((_, second),) = fleets(Task(task.members, stream, paused=before.paused()))
-    second.halfway = jax.device_get(kept[0])
-    (found,) = second.run(False, Interrupt())
-    assert same(found, run)
-    np.testing.assert_array_equal(found.history["loss"], run.history["loss"])
+class KilledError(BaseException):
+    """Ends a training as a kill would, but for the process."""
 
 
-class KilledError(Exception):
-    pass
+@pytest.fixture
+def kept(tmp_path, monkeypatch):
+    """A training that leaves a checkpoint behind every window; it is killed right after so many, or goes to its end."""
+
+    def trained(own, rows, checkpoints=None, **given):
+        left, keep = [checkpoints], Keeper.keep
+
+        def counted(*arguments):
+            keep(*arguments)
+            if checkpoints is not None:
+                left[0] -= 1
+            if left[0] == 0:
+                raise KilledError
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Keeper, "keep", counted)
+            patch.setattr(Checkpoints, "due", lambda *_: True)
+            return train(own, rows, checkpoint=tmp_path / "own", **given)
+
+    return trained
 
 
-def test_what_is_killed_goes_on_at_the_last_whole_epoch(stream, run, tmp_path, monkeypatch):
-    keep = Keeper.keep
+@pytest.fixture
+def first_updates(monkeypatch):
+    """The number of the first update in every window that is trained on."""
+    numbers, window = [], Streamed._window
 
-    def killed(*arguments):
+    def noted(self, *given):
+        numbers.append(int(given[-2]))
+        return window(self, *given)
+
+    monkeypatch.setattr(Streamed, "_window", noted)
+    return numbers
+
+
+def assert_same(found, expected):
+    """Bit for bit, but for the seconds."""
+    for name in ("outcome", "epoch", "score", "metrics"):
+        assert getattr(found, name) == getattr(expected, name)
+    for name in ("params", "state", "history"):
+        jax.tree.map(np.testing.assert_array_equal, getattr(found, name), getattr(expected, name))
+    if expected.vitals is not None:
+        jax.tree.map(np.testing.assert_array_equal, found.vitals.vitals, expected.vitals.vitals)
+
+
+# Eight windows an epoch, and a checkpoint behind each.
+@pytest.mark.parametrize("checkpoints", [[1], [3, 10], [8, 7]], ids=["first epoch", "twice", "last of an epoch"])
+def test_what_is_killed_within_an_epoch_goes_on_at_the_window(stream, run, kept, first_updates, checkpoints):
+    for count in checkpoints:
+        with pytest.raises(KilledError):
+            kept(recipe(shuffle=True), stream, count)
+    del first_updates[:]
+    assert_same(kept(recipe(shuffle=True), stream), run)
+    done, windows = divmod(sum(checkpoints), 8)
+    assert min(number for number in first_updates if number) == done * 79 + windows * 11  # after the compile's 0
+
+
+def test_plateaus_and_vitals_go_on_within_an_epoch(stream, kept):
+    optimizer = optim.ReduceOnPlateau(optim.Adam(0.05), patience=0)
+    own, watch = recipe(nn.Dropout(0.3), shuffle=True, epochs=5, optimizer=optimizer), kl.Watch(every=1)
+    whole = train(own, stream, watch=watch)
+    assert len(set(whole.history["lr"].tolist())) > 1
+    for count in (21, 5):
+        with pytest.raises(KilledError):
+            kept(own, stream, count, watch=watch)
+    assert_same(kept(own, stream, watch=watch), whole)
+
+
+def test_members_of_a_fleet_go_on_within_an_epoch(stream, tmp_path, monkeypatch):
+    rates = [recipe(shuffle=True, epochs=epochs, optimizer=optim.Adam(0.01)) for epochs in (1, 2, 3)]
+
+    def fleet(folder):
+        return kl.train_fleet(rates, stream, seeds=[0, 1], checkpoint=tmp_path / folder, progress=False)
+
+    whole, keep, left = fleet("whole"), Keeper.keep, [13]
+
+    def counted(*arguments):
         keep(*arguments)
-        raise KilledError
+        left[0] -= 1
+        if not left[0]:
+            raise KilledError
 
-    monkeypatch.setattr(Keeper, "keep", killed)
+    monkeypatch.setattr(Checkpoints, "due", lambda *_: True)
+    with monkeypatch.context() as patch:
+        patch.setattr(Keeper, "keep", counted)
+        with pytest.raises(KilledError):
+            fleet("own")
+    for found, expected in zip(fleet("own"), whole, strict=True):
+        assert_same(found, expected)
+
+
+@pytest.mark.parametrize("window", [2, 11], ids=["first epoch", "second epoch"])
+def test_ctrl_c_within_an_epoch_loses_nothing_of_a_training_that_is_kept(stream, run, tmp_path, monkeypatch, window):
+    windows = itertools.count(1)
+
+    def press(line, done):
+        if next(windows) == window:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Line, "within", press)
+        found = train(recipe(shuffle=True), stream, checkpoint=tmp_path / "own", every="1h")
+    assert found.outcome is kl.Outcome.INTERRUPTED
+    assert len(found.history["loss"]) == window // 8
+    assert Checkpoints(tmp_path / "own" / "checkpoints").latest().meta["windows"] == window % 8
+    assert_same(train(recipe(shuffle=True), stream, checkpoint=tmp_path / "own"), run)
+
+
+def test_epochs_that_are_counted_are_kept_at_their_ends(stream, tmp_path):
+    train(recipe(shuffle=True), stream, checkpoint=tmp_path / "own", every="1 epochs")
+    assert Checkpoints(tmp_path / "own" / "checkpoints").steps == [1, 2, 3]
+
+
+def test_another_memory_or_other_rows_are_refused(stream, kept, tmp_path):
     with pytest.raises(KilledError):
-        train(recipe(shuffle=True), stream, checkpoint=tmp_path / "own", every="1 epochs")
-    monkeypatch.undo()
-    again = train(recipe(shuffle=True), stream, checkpoint=tmp_path / "own", every="1 epochs")
-    assert same(again, run)
-    jax.tree.map(np.testing.assert_array_equal, again.history, run.history)
+        kept(recipe(shuffle=True), stream, 1)
+    for given, told in (((X, Y), "another memory"), ((X[:-1], Y[:-1]), "other data")):
+        memory = "2MiB" if told == "another memory" else LEAST
+        other = data.stream(given, validation=HELD, memory=memory)
+        with pytest.raises(InputError, match=f"holds a training of {told}"):
+            train(recipe(shuffle=True), other, checkpoint=tmp_path / "own")
 
 
-def test_devices_do_not_share_its_batches(stream):
-    with pytest.raises(InputError, match="leave devices= out"):
-        train(recipe(), stream, devices=2)
+@pytest.mark.skipif(jax.device_count() < 2, reason="needs two devices")
+def test_devices_share_its_batches_and_go_on_within_an_epoch(stream, run, kept, tmp_path):
+    two = {"devices": 2, "shard": True}
+    whole = train(recipe(shuffle=True), stream, **two)
+    assert_close(whole, run)
+    with pytest.raises(KilledError):
+        kept(recipe(shuffle=True), stream, 10, **two)
+    shutil.copytree(tmp_path / "own", tmp_path / "other")
+    assert_same(kept(recipe(shuffle=True), stream, **two), whole)
+    assert_close(train(recipe(shuffle=True), stream, checkpoint=tmp_path / "other"), run)  # on one of them
+
+
+def assert_close(found, expected):
+    """Within what sums in another order change."""
+    for name in ("params", "history"):
+        jax.tree.map(
+            lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=2e-4),
+            getattr(found, name),
+            getattr(expected, name),
+        )
 
 
 @pytest.fixture
@@ -222,10 +326,24 @@ def test_what_was_trained_before_a_file_broke_is_kept(files, epochs, monkeypatch
     assert np.isfinite(kept.predict({f"x{index}": X[:, index] for index in range(20)})).all()
 
 
-def test_ctrl_c_closes_the_epoch_in_flight(stream):
-    stop = Interrupt()
+def test_a_file_that_is_mended_goes_on_behind_the_windows_before_it(files, tmp_path, monkeypatch):
+    stream, own = data.stream(files, target="y", validation=0.1, memory=LEAST), recipe(shuffle=True)
+    whole, bad = train(own, stream), files / "part-2.parquet"
+    content = bad.read_bytes()
+    with monkeypatch.context() as patch:
+        spoil = spoiled_after(stream, 1, lambda: bad.write_bytes(content[:3000] + bytes(200_000)))
+        patch.setattr(type(stream.feed), "order", spoil)
+        with pytest.raises(StreamError, match=r"part-2\.parquet.*corrupt"):
+            train(own, stream, checkpoint=tmp_path / "own", every="1h")
+    assert Checkpoints(tmp_path / "own" / "checkpoints").latest().meta["windows"] > 0
+    bad.write_bytes(content)
+    assert_same(train(own, stream, checkpoint=tmp_path / "own"), whole)
+
+
+def test_ctrl_c_closes_the_epoch_in_flight(stream, monkeypatch):
+    windows, stop = itertools.count(1), Interrupt()
+    monkeypatch.setattr(Line, "within", lambda line, done: setattr(stop, "asked", next(windows) == 9))
     ((_, fleet),) = fleets(Task([(recipe(shuffle=True, epochs=50), 0)], stream))
-    fleet.between = lambda state: setattr(stop, "asked", (state.epoch, state.windows) == (1, 1))
     (found,) = fleet.run(False, stop)
     assert found.outcome is kl.Outcome.INTERRUPTED
     assert len(found.history["loss"]) == 2

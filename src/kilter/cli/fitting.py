@@ -8,7 +8,7 @@ import typer
 
 import kilter as kl
 from kilter.cli.common import app, data_of, devices_of, folder_of, is_large, join, out, recipe_of, train
-from kilter.core import files
+from kilter.core import files, job
 from kilter.data.plain_tables import matrix, table_bytes
 
 
@@ -56,7 +56,7 @@ def fit(
     """Train a network on a table and keep the run."""
     join(distributed, coordinator, processes, process, timeout)
     given = None if recipe is None else recipe_of(recipe)
-    streamed = is_large(table) if stream is None else stream
+    streamed = job.most(is_large(table))[0] if stream is None else stream
     data = data_of(table, target, validation, test, seed, memory if streamed else None)
     chosen = kl.recipes.suited(data, epochs=epochs) if given is None else given
     if given is not None and epochs is not None:

@@ -29,6 +29,11 @@ def most(*numbers: float) -> Any:
     return numbers if processes() == 1 else tuple(map(float, _all(np.array(numbers, np.float64)).max(0)))
 
 
+def ready(tree: Any) -> Any:
+    """The same arrays, of a job once they are there: programs of which two run at once may take each other's messages."""
+    return tree if processes() == 1 else jax.block_until_ready(tree)
+
+
 def meet() -> None:
     """Wait until all processes have come here."""
     if processes() > 1:

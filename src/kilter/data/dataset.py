@@ -81,6 +81,11 @@ class Dataset:
         return 0
 
     @property
+    def unseen(self) -> bytes:
+        """What tells rows that are not in memory from others."""
+        return b""
+
+    @property
     def sample(self) -> "Dataset":
         """Rows that are in memory, as a dataset of their own: all of them, where the data is no stream."""
         return self

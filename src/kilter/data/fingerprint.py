@@ -7,8 +7,8 @@ from kilter.data.dataset import Dataset
 
 
 def fingerprint(data: Dataset, parts: Sequence[str] = ("train", "validation", "test")) -> str:
-    """A hash of all rows of these parts, and of what the target is."""
-    digest = hashlib.sha256(repr((data.target, data.categories)).encode())
+    """A hash of all rows of these parts, and of what the target is; of a stream, of those it holds and of its counts."""
+    digest = hashlib.sha256(repr((data.target, data.categories)).encode() + data.unseen)
     for name in parts:
         part = data.parts.get(name)
         for array in (None, None, None) if part is None else (part.x, part.y, part.weights):

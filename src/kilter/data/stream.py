@@ -35,6 +35,11 @@ class Stream(Dataset):
         return self.feed.budget.passing
 
     @property
+    def unseen(self) -> bytes:
+        feed = self.feed
+        return repr((feed.lengths, feed.held, feed.seed, feed.rows, feed.weight)).encode()
+
+    @property
     def sample(self) -> Dataset:
         return Dataset(**{each.name: getattr(self, each.name) for each in fields(Dataset)})
 

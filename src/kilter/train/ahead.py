@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from kilter.core import job
+from kilter.core.errors import FileError
+
 _END = object()
 
 
@@ -13,6 +16,7 @@ _END = object()
 def ahead(items: Iterator[Any]) -> Iterator[Iterator[Any]]:
     """The same items, of which one waits while the next is being made; what goes wrong in the thread is raised here.
 
+    Processes of a job take them together: where one of them has none, since something went wrong, the others raise, too.
     When the block is left, the thread ends after the item that it is making.
 
     >>> with ahead(iter(range(3))) as numbers:
@@ -44,8 +48,11 @@ def ahead(items: Iterator[Any]) -> Iterator[Iterator[Any]]:
     def given() -> Iterator[Any]:
         while True:
             item, error = waiting.get()
+            (failed,) = job.most(error is not None)
             if error is not None:
                 raise error
+            if failed:
+                raise FileError("another process of the job could not read its next rows; it says why")
             if item is _END:
                 return
             yield item

@@ -51,10 +51,10 @@ class Checkpoints:
         self._manager: Any = _manager(self.folder, keep)
         logging.getLogger("absl").addFilter(_is_of_others)  # what fails is said in a sentence
 
-    def due(self, now: float, epoch: int) -> bool:
-        """Whether it is time for one, at this time of `time.monotonic` and after so many epochs."""
+    def due(self, now: float, epoch: int | None) -> bool:
+        """Whether it is time for one, at this time of `time.monotonic` and after so many epochs; None: within one."""
         if self.every.seconds is None:
-            return epoch % (self.every.epochs or 1) == 0 and epoch != self._epoch
+            return epoch is not None and epoch % (self.every.epochs or 1) == 0 and epoch != self._epoch
         return now - self._clock >= self.every.seconds and not self._manager.is_saving_in_progress()
 
     def save(self, state: Any, meta: dict[str, Any], *, epoch: int = 0, score: float | None = None) -> None:

@@ -34,6 +34,7 @@ _LOCK = f".{_TRAINING}.lock"
 _WORDS = {
     "recipes": "another recipe",
     "seeds": "another seed",
+    "memory": "another memory",
     "data": "other data",
     "start": "another start",
     "bootstrap": "another bootstrap",
@@ -128,8 +129,8 @@ class Keeper:
         due = None if self._every is None else self._every.next(epoch)
         return most if due is None else min(due, most)
 
-    def due(self, epoch: int) -> bool:
-        """Whether a checkpoint is due after this epoch."""
+    def due(self, epoch: int | None) -> bool:
+        """Whether a checkpoint is due after this epoch; None: within one."""
         return self._checkpoints is not None and job.first() and self._checkpoints.due(time.monotonic(), epoch)
 
     def keep(self, state: Any, meta: Mapping[str, Any], score: float | None, task: "Task") -> None:
@@ -201,6 +202,7 @@ def identity(task: "Task", heal: bool) -> dict[str, Any]:
         "recipes": list(recipes),
         "seeds": [seed for _, seed in task.members],
         "data": fingerprint(task.data),
+        "memory": task.data.passing or None,  # tells how many rows a window of a stream has
         "start": None if task.start is None else _hash(task.start),
         "bootstrap": task.bootstrap,
         "watch": None if task.watch is None else task.watch.to_json(),

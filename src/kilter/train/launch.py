@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from kilter.core import job
 from kilter.core.checks import check_seed
 from kilter.core.devices import check_devices, usable_cores
 from kilter.core.errors import InputError
@@ -66,7 +65,8 @@ def train_fleet(
         checkpoint: folder in which the training is kept on its way: when the process has ended, however that came about,
             the same call goes on from the last checkpoint and gives the same runs, bit for bit; of those that have ended it
             gives what is kept. Members then are gathered by epochs rather than by seconds.
-        every: how often a checkpoint is due: seconds, or words such as ``"30s"``, ``"5min"``, ``"1h"``, ``"10 epochs"``.
+        every: how often a checkpoint is due: seconds, or words such as ``"30s"``, ``"5min"``, ``"1h"``, ``"10 epochs"``. Of
+            rows in memory one is left at the end of an epoch, of a stream also within one.
         keep: how many of the last checkpoints stay, besides the one of the best score.
         devices: that the batches of each network are spread over, or ``"all"``; left open, one. Members are spread over
             all devices, those of all processes of a job, in groups of so many.
@@ -131,10 +131,6 @@ def fleets(task: Task) -> Iterator[tuple[Sequence[int], Fleet]]:
     While one runs the programs of the next are compiled, as many beside each other as there are cores: XLA leaves other
     threads alone while it works. Members that memory cannot hold at once follow in a fleet of their own.
     """
-    if isinstance(task.data, Stream) and (task.devices > 1 or job.processes() > 1):
-        raise InputError(
-            "devices and processes cannot share the batches of a stream; leave devices= out, or take rows in memory"
-        )
     load, cast = loader(task.data, task.start), task.watch is None and not isinstance(task.data, Stream)
     free = None if task.keeper is None else task.keeper.free
     groups = plan_of(

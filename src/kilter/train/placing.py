@@ -9,6 +9,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from kilter.core.spreading import BATCH, MEMBER, SHARD, shard_of
 from kilter.train.epoch import Member
+from kilter.train.step import Learner
 
 # What is spread over members, and what is the same on all devices.
 AXIS = PartitionSpec(MEMBER)
@@ -44,14 +45,19 @@ def shares(mesh: Mesh | None) -> NamedSharding | None:
 
 def places(members: Member, mesh: Mesh) -> Member:
     """The place of each array of stacked members: with an axis for shards, moments and best weights lie in these."""
-    count = mesh.shape.get(SHARD, 1)
-
-    def place(leaf: Any) -> NamedSharding:
-        return NamedSharding(mesh, PartitionSpec(MEMBER, *shard_of(leaf.shape[1:], count)))
-
     found: Member = jax.tree.map(lambda _: NamedSharding(mesh, AXIS), members)
-    moments, best = jax.tree.map(place, (members.learner.moments, members.best))
-    return found._replace(learner=found.learner._replace(moments=moments), best=best)
+    return found._replace(learner=learner_places(members.learner, mesh), best=_in_shards(members.best, mesh))
+
+
+def learner_places(learners: Learner, mesh: Mesh) -> Learner:
+    """The same for learners alone."""
+    found: Learner = jax.tree.map(lambda _: NamedSharding(mesh, AXIS), learners)
+    return found._replace(moments=_in_shards(learners.moments, mesh))
+
+
+def _in_shards(tree: Any, mesh: Mesh) -> Any:
+    count = mesh.shape.get(SHARD, 1)
+    return jax.tree.map(lambda leaf: NamedSharding(mesh, PartitionSpec(MEMBER, *shard_of(leaf.shape[1:], count))), tree)
 
 
 def abstract(members: Any, mesh: Mesh | None) -> Any:

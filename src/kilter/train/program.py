@@ -72,7 +72,7 @@ def initialize(
         params = calibrate.asked(parts.net, params, state, x) if _calibrated(parts.net) else params
         return begin(parts, Learner(params, state, parts.optimizer.init(params)), judged)
 
-    return _in_place(spread(jax.vmap(draw, in_axes=(0, 0, None)), mesh, shared=1)(parts, seeds, x), mesh)
+    return in_place(spread(jax.vmap(draw, in_axes=(0, 0, None)), mesh, shared=1)(parts, seeds, x), mesh)
 
 
 def _calibrated(net: Layer) -> bool:
@@ -124,10 +124,10 @@ def run_epochs(
         return members, history, done[None]
 
     members, history, done = spread(share, mesh, shared=4)(roster, members, rows, orders, first, count)
-    return _in_place(members, mesh), history, done
+    return in_place(members, mesh), history, done
 
 
-def _in_place(members: Member, mesh: Mesh | None) -> Member:
+def in_place(members: Member, mesh: Mesh | None) -> Member:
     """Members that lie where the next call looks for them."""
     return members if mesh is None else jax.lax.with_sharding_constraint(members, places(members, mesh))
 

@@ -68,10 +68,10 @@ def put_back(fleet: "Fleet", saved: Saved, like: Member) -> None:
     arrays, meta = saved.state, saved.meta
     fleet.done, fleet.stack_epochs = meta["done"], meta["epochs"]
     fleet.seconds = {name: seconds + fleet.seconds.get(name, 0.0) for name, seconds in meta["seconds"].items()}
-    for name, column in _under("history", arrays).items():
+    for name, column in under("history", arrays).items():
         fleet.column(name)[:, : fleet.done] = column
-    told = _under("told", arrays)
-    ended = _member(_under("ended", arrays), like) if meta["ended"] else None
+    told = under("told", arrays)
+    ended = shaped(under("ended", arrays), like) if meta["ended"] else None
     for place, index in enumerate(meta["ended"]):
         fleet.ended[index] = trees.take(ended, place)
         fleet.told[index] = {
@@ -80,8 +80,8 @@ def put_back(fleet: "Fleet", saved: Saved, like: Member) -> None:
             )
             for name in fleet.data.parts
         }
-    fleet.watcher.put_back(_under("vitals", arrays), meta["watched"], like.learner.params)
-    stacks = [_member(_under(f"stacks.{place}", arrays), like) for place in range(len(meta["stacks"]))]
+    fleet.watcher.put_back(under("vitals", arrays), meta["watched"], like.learner.params)
+    stacks = [shaped(under(f"stacks.{place}", arrays), like) for place in range(len(meta["stacks"]))]
     _stand(fleet, meta["stacks"], stacks, Layout(*meta["layout"]))
 
 
@@ -101,11 +101,12 @@ def _stacked(members: Sequence[Any]) -> Any:
     return jax.tree.map(lambda *leaves: np.stack([np.asarray(leaf) for leaf in leaves]), *members) if members else None
 
 
-def _under(prefix: str, arrays: dict[str, Any]) -> dict[str, Any]:
+def under(prefix: str, arrays: dict[str, Any]) -> dict[str, Any]:
     """The arrays below a path, by the rest of theirs."""
     head = f"{prefix}."
     return {path.removeprefix(head): array for path, array in arrays.items() if path.startswith(head)}
 
 
-def _member(arrays: dict[str, Any], like: Member) -> Member:
+def shaped(arrays: dict[str, Any], like: Any) -> Any:
+    """Arrays by path as a tree that looks ``like`` this."""
     return jax.tree.unflatten(jax.tree.structure(like), [arrays[name] for name in trees.named(like)])

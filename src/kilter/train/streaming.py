@@ -1,24 +1,25 @@
 """Fleets on a stream: an epoch goes through windows of rows, and is judged and closed as any other."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import jax
 import numpy as np
 
+from kilter.core import job
 from kilter.core.errors import FileError, InputError
 from kilter.data.dataset import Part
 from kilter.data.stream import Stream
 from kilter.data.streams.windows import Window, window_size, windows
-from kilter.train import batches
+from kilter.train import batches, snapshot
 from kilter.train.ahead import ahead
 from kilter.train.fleet import Fleet
-from kilter.train.halfway import Course, Halfway
+from kilter.train.halfway import Course
 from kilter.train.interrupt import Interrupt
 from kilter.train.order import permutation
 from kilter.train.outcome import Outcome
-from kilter.train.placing import to_all, to_shares
+from kilter.train.placing import fetched, to_all, to_shares
 from kilter.train.progress import Line
 from kilter.train.run import Run
 from kilter.train.runs import Runs
@@ -46,13 +47,11 @@ class Streamed(Fleet):
     """Members of one structure that train on a stream.
 
     Attributes:
-        halfway: where the first epoch goes on; None: it begins.
-        between: called with the state after every window; None: nothing is done.
+        course: the epoch that they are in; None: they stand between two.
         broken: what was wrong with the stream.
     """
 
-    halfway: Halfway | None = None
-    between: Callable[[Halfway], None] | None = None
+    course: Course | None = field(default=None, init=False)
     broken: InputError | None = field(default=None, init=False)
 
     def run(self, progress: bool | None, stop: Interrupt) -> list[Run]:
@@ -118,46 +117,70 @@ class Streamed(Fleet):
         for name in line:
             self.column(name)
 
+    def keep(self) -> None:
+        """Leave a checkpoint with the task's keeper, to go on from here: within an epoch, behind the last window."""
+        if self.task.keeper is None or self.course is None or not self.course.windows:
+            return super().keep()
+        state, meta = snapshot.taken(self)
+        own, windows = {"course": self.course.taken()}, {"windows": self.course.windows}
+        self.task.keeper.keep(state | own, meta | windows, None, self.task)
+
+    def _fill(self) -> None:
+        saved = self.saved
+        super()._fill()
+        if saved is not None and "windows" in saved.meta:
+            steps, batch = self._shape
+            self.course = Course.onward(saved, self.stacks, self.like.learner, steps * batch)
+
     def _epochs(self, line: Line, stop: Interrupt) -> Outcome:
         try:
             return super()._epochs(line, stop)
         except InputError as error:  # stacks stand where the last epoch ended
             self.broken = error
+            self.keep()
             return Outcome.INTERRUPTED
 
     def _advance(self, done: int, count: int, line: Line, stop: Interrupt) -> int:
-        if stop.asked:
+        if job.most(stop.asked)[0]:
             return 0
-        course = self._course(done)
+        if self.course is None:
+            self.course = Course([stack.members.learner for stack in self.stacks])
+        course = self.course
         with ahead(self._windows(done, course.windows)) as items:
             for window, orders, rows in items:
-                first = done * self._updates + course.windows * self._shape[0]
-                own = zip(self.stacks, course.learners, strict=True)
-                told = [self._programs.window(*self._window(*each, window, orders, first, rows)) for each in own]
-                course.add([learners for learners, _ in told], [losses for _, losses in told], rows)
+                self._train(course, window, orders, done, rows)
                 line.within(done + course.rows / self.data.rows)
-                if self.between is not None:
-                    self.between(course.halfway(done))
-                if stop.asked and self.task.keeper is not None:
-                    return 0  # goes on where the epoch began
-                if stop.asked:
+                if self._asked(course, stop):
+                    if self.task.keeper is not None:
+                        return 0  # goes on behind this window
                     break
         for stack, learners, losses in zip(self.stacks, course.learners, course.means(), strict=True):
             self._close(stack, learners, losses, done)
+        self.course = None
         return 1
 
-    def _course(self, epoch: int) -> Course:
-        """An epoch at its beginning, or where the members stood."""
-        if self.halfway is not None and self.halfway.epoch == epoch:
-            steps, batch = self._shape
-            return Course.onward(self.halfway, self.halfway.windows * steps * batch)
-        return Course([stack.members.learner for stack in self.stacks])
+    def _train(self, course: Course, window: Batch, orders: Any, epoch: int, rows: int) -> None:
+        """Train all stacks on a window."""
+        first = epoch * self._updates + course.windows * self._shape[0]
+        own = zip(self.stacks, course.learners, strict=True)
+        told = [job.ready(self._programs.window(*self._window(*each, window, orders, first, rows))) for each in own]
+        course.add([learners for learners, _ in told], [losses for _, losses in told], rows)
+
+    def _asked(self, course: Course, stop: Interrupt) -> bool:
+        """Whether someone has asked to stop within the epoch; where nobody has, leave a checkpoint that is due."""
+        if course.rows == self.data.rows:
+            return False
+        keeper = self.task.keeper
+        asked, due = job.most(stop.asked, keeper is not None and keeper.due(None))
+        if due and not asked:
+            self.keep()
+        return bool(asked)
 
     def _close(self, stack: Stack, learner: Learner, losses: Array, done: int) -> None:
         losses = to_shares(losses.astype(np.float32), stack.mesh)
         stack.members, line = self._programs.close(*self._closing(stack, learner, losses, done))
         members = len(stack.indices)
-        self._record(stack, {name: np.asarray(values)[:members, None] for name, values in line.items()}, done)
+        self._record(stack, {name: values[:members, None] for name, values in fetched(line).items()}, done)
 
     def _windows(self, epoch: int, start: int) -> Iterator[tuple[Batch, Any, int]]:
         """The windows of an epoch on the devices, with the orders of their rows."""

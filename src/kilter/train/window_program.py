@@ -10,7 +10,8 @@ from jax.sharding import Mesh
 from kilter.core.compiling import QUICKLY, TRAINING
 from kilter.core.keys import named
 from kilter.train.epoch import Member, Rows, close, train_window
-from kilter.train.program import over_members, spread
+from kilter.train.placing import learner_places
+from kilter.train.program import in_place, over_members, spread
 from kilter.train.roster import Roster
 from kilter.train.step import Batch, Learner
 
@@ -35,7 +36,7 @@ def run_window(
         first: number of the first update.
         rows: how many rows count.
         padded: whether the last batch of the epoch is filled up.
-        mesh: the devices to spread the members over; None: one device.
+        mesh: the devices to spread the members and their batches over; None: one device.
 
     Returns:
         The learners, and for each member the sum of the losses of the rows.
@@ -50,7 +51,10 @@ def run_window(
 
         return over_members(single, len(roster.seats))(roster, learners, training, roster.seats, orders)
 
-    return spread(share, mesh, shared=4)(roster, learners, window, orders, first, rows)
+    learners, losses = spread(share, mesh, shared=4)(roster, learners, window, orders, first, rows)
+    if mesh is not None:  # they lie where the next call looks for them
+        learners = jax.lax.with_sharding_constraint(learners, learner_places(learners, mesh))
+    return learners, losses
 
 
 def close_epoch(
@@ -89,7 +93,8 @@ def close_epoch(
         seats = jnp.zeros(count, jnp.int32)
         return over_members(single, count)(roster, members, learners, losses, seats, jnp.zeros(1))
 
-    return spread(share, mesh, shared=3)(roster, members, learners, losses, rows, number, last)
+    members, line = spread(share, mesh, shared=3)(roster, members, learners, losses, rows, number, last)
+    return in_place(members, mesh), line
 
 
 class Programs(NamedTuple):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -56,6 +57,16 @@ class Feed:
         """The blocks in the order of an epoch; that of the seed and the number of the epoch."""
         key = np.array([self.seed, epoch], np.uint64)
         return np.random.Generator(np.random.Philox(key=key)).permutation(len(self.lengths))
+
+    @cached_property
+    def counts(self) -> tuple[int, ...] | None:
+        """Rows to train on of each block; None where only reading tells: some have no target, or there is one block."""
+        if len(self.lengths) == 1:
+            return None
+        starts = np.cumsum(self.lengths) - self.lengths
+        blocks = zip(starts.tolist(), self.lengths, strict=True)
+        found = tuple(int((lots(self.seed, first, count) >= self.held).sum()) for first, count in blocks)
+        return found if sum(found) == self.rows else None
 
     @property
     def piece(self) -> int:

@@ -1,6 +1,6 @@
 """Windows: the training rows of an epoch in pieces of one size, each a number of whole batches, the last filled up."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -48,7 +48,8 @@ def windows(
         start: windows that were trained on before.
     """
     fresh = _Filling(size, batch, change, start)
-    for part in feed.parts(feed.order(epoch) if shuffle else None):
+    blocks = feed.order(epoch).tolist() if shuffle else range(len(feed.lengths))
+    for part in feed.parts(fresh.wanted(blocks, feed.counts) if start and feed.counts else blocks):
         yield from fresh.add(part)
     if fresh.passed != feed.rows:
         raise FileError(
@@ -65,6 +66,14 @@ class _Filling:
         self.pages = Pages()
         self.window: Part | None = None
         self.head: list[Part] = []
+
+    def wanted(self, blocks: Iterable[int], counts: Sequence[int]) -> Iterator[int]:
+        """The blocks that must be read; the others, of so many rows each, are behind the training."""
+        for block in blocks:
+            if self.passed < self.batch or self.passed + counts[block] > self.skip:
+                yield block
+            else:
+                self.passed += counts[block]
 
     def add(self, part: Part) -> Iterator[Window]:
         """Fill up windows with rows, and give those that are full."""
