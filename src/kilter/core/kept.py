@@ -1,0 +1,262 @@
+"""Programs kept on disk as they run, so that a process that starts anew neither traces nor lowers nor compiles them.
+
+JAX keeps what XLA made of a program, but must trace and lower it to know which one it is, which takes most of a short
+training. Here a program goes by what it is made from: the function, the structure and shapes of its arguments, Kilter's own
+sources, and the versions, settings and processor that it was compiled for. Parts from elsewhere, whose sources are not
+known, have JAX's way alone; so do programs on several devices, which are rarely short.
+"""
+
+import inspect
+import os
+import pickle
+import platform
+import re
+import sys
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple
+from weakref import WeakSet
+
+import jax
+import numpy as np
+
+from kilter.core.programs import compiled, flags, own_folder
+from kilter.core.shelf import Shelf
+
+_PLAIN = (int, float, bool, str, bytes, type(None), np.dtype)
+
+
+_programs: "WeakSet[Program]" = WeakSet()
+
+
+class Key(NamedTuple):
+    """What tells the programs of one function apart."""
+
+    tree: Any
+    arrays: tuple[Hashable, ...]
+    static: tuple[Hashable, ...]
+    settings: str
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """A program that is ready to be compiled, or found on disk.
+
+    Attributes:
+        out_info: shapes of what it gives.
+        compile: makes it ready to run.
+    """
+
+    out_info: Any
+    compile: Callable[[], Any]
+
+
+class Program:
+    """A function that is compiled, once for arguments of one structure and shape, whichever process did it.
+
+    Args:
+        function: pure; takes its arguments by position.
+        static: names of arguments that are no arrays.
+        donated: names of arguments whose arrays are given away.
+        options: of the compiler.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        *,
+        static: Sequence[str] = (),
+        donated: Sequence[str] = (),
+        options: dict[str, Any],
+    ) -> None:
+        self._jitted = jax.jit(
+            function, static_argnames=static, donate_argnames=donated, compiler_options=options
+        )
+        self._made_from = (function.__module__, function.__qualname__, sorted(options.items()))
+        self._static = [name in static for name in inspect.signature(function).parameters]
+        self._ready: dict[Key, Any] = {}
+        _programs.add(self)
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Run it."""
+        ready = self._ready.get(self._key(arguments)) if self._ready else None
+        return self._jitted(*arguments) if ready is None else ready(*self._arrays(arguments))
+
+    def lower(self, *arguments: Any) -> Any:
+        """What compiles the program for arguments like these, of which shapes are enough."""
+        key, shelf = self._key(arguments), _shelf()
+        name = None if shelf is None else self._name(key, arguments)
+        if shelf is None or name is None:
+            return self._jitted.lower(*arguments)
+        return self._found(key, shelf, name, arguments) or self._fresh(key, shelf, name, arguments)
+
+    def held(self) -> int:
+        """Number of programs that are in memory."""
+        return self._jitted._cache_size() + len(self._ready)
+
+    def _found(self, key: Key, shelf: Shelf, name: str, arguments: Sequence[Any]) -> Lowered | None:
+        content = shelf.find(name)
+        if content is None:
+            return None
+        out_info, start = _read(content)
+
+        def load() -> Any:
+            try:
+                self._ready[key] = _loaded(content[start:], key.tree, jax.tree.structure(out_info))
+            except Exception:  # whatever XLA says: what it does not take is compiled
+                shelf.drop(name)
+                return compiled(self._jitted.lower(*arguments))
+            return self._ready[key]
+
+        return Lowered(out_info, load)
+
+    def _fresh(self, key: Key, shelf: Shelf, name: str, arguments: Sequence[Any]) -> Lowered:
+        lowered = self._jitted.lower(*arguments)
+
+        def make() -> Any:
+            self._ready[key] = program = compiled(lowered)
+            _writing().submit(_keep, shelf, name, lowered.out_info, program)
+            return program
+
+        return Lowered(lowered.out_info, make)
+
+    def _arrays(self, arguments: Sequence[Any]) -> list[Any]:
+        return [argument for argument, static in zip(arguments, self._static, strict=False) if not static]
+
+    def _key(self, arguments: Sequence[Any]) -> Key:
+        leaves, tree = jax.tree.flatten((tuple(self._arrays(arguments)), {}))
+        static = tuple(argument for argument, static in zip(arguments, self._static, strict=False) if static)
+        return Key(tree, tuple(map(_like, leaves)), static, _settings())
+
+    def _name(self, key: Key, arguments: Sequence[Any]) -> str | None:
+        """Of its file; None where something counts of which only Python knows what it does."""
+        if not (_on_one_device(arguments) and _is_plain(key.static)):
+            return None
+        nodes = list(_nodes(key.tree))
+        if None in nodes:
+            return None
+        told = (_here(), self._made_from, key.settings, nodes, key.arrays, key.static)
+        return sha256(repr(told).encode()).hexdigest()
+
+
+def made(lowered: Any) -> Any:
+    """Make a lowered program ready to run, wherever it comes from."""
+    return lowered.compile() if isinstance(lowered, Lowered) else compiled(lowered)
+
+
+def let_go() -> None:
+    """Free all that is in memory; it can be made again."""
+    jax.clear_caches()
+    for program in _programs:
+        program._ready.clear()
+
+
+def _like(leaf: Any) -> Hashable:
+    known = jax.typeof(leaf)
+    return known.shape, str(known.dtype), known.weak_type
+
+
+def _on_one_device(arguments: Any) -> bool:
+    """Whether all arrays lie where JAX puts them if it is not told otherwise."""
+    if jax.process_count() > 1 or not jax.sharding.get_abstract_mesh().empty:
+        return False
+    first = {jax.config.jax_default_device or jax.local_devices()[0]}
+    placed = [getattr(leaf, "sharding", None) for leaf in jax.tree.leaves(arguments)]
+    return all(place is None or place.device_set == first for place in placed)
+
+
+def _nodes(tree: Any) -> Iterator[str | None]:
+    """A tree told in words, node by node; None for a node that is neither Kilter's nor Python's own."""
+    kind, aside = tree.node_data() or (None, None)
+    children = tree.children()
+    own = kind is None or kind.__module__.split(".")[0] in ("kilter", "builtins")
+    yield f"{kind and (kind.__module__, kind.__qualname__)} {aside!r} {len(children)}" if own and _is_plain(aside) else None
+    for child in children:
+        yield from _nodes(child)
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether what a value prints says all about it."""
+    if type(value) in (tuple, list):
+        return all(map(_is_plain, value))
+    return type(value) in _PLAIN or isinstance(value, np.dtype)
+
+
+def _settings() -> str:
+    """JAX's own, those of a block around included."""
+    config: Any = jax.config
+    return re.sub(r" at 0x[0-9a-f]+", "", repr(sorted(config.values.items(), key=lambda each: each[0])))
+
+
+@cache
+def _here() -> str:
+    """All else that programs depend on."""
+    jaxlib, optax = (_version(name) for name in ("jaxlib", "optax"))
+    versions = (jax.__version__, jaxlib, np.__version__, optax)
+    machine = (platform.node(), platform.machine(), _processor(), [repr(device) for device in jax.devices()])
+    return repr((versions, machine, flags(), _sources()))
+
+
+def _version(name: str) -> str | None:
+    return getattr(sys.modules.get(name), "__version__", None)
+
+
+def _processor() -> str:
+    """What it can do, where the system tells: a home folder may be shared by machines of one name."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return repr([next((line for line in lines if line.startswith(word)), "") for word in ("model name", "flags", "Features")])
+
+
+def _sources() -> str:
+    """Kilter's own files, by the signs that Python goes by when it compiles them."""
+    folders, told = [str(Path(__file__).parents[1])], []
+    for folder in folders:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name.endswith(".py"):
+                    facts = entry.stat()
+                    told.append((entry.path, facts.st_size, facts.st_mtime_ns))
+                elif entry.is_dir() and entry.name != "__pycache__":
+                    folders.append(entry.path)
+    return sha256(repr(sorted(told)).encode()).hexdigest()
+
+
+@cache
+def _writing() -> ThreadPoolExecutor:
+    """Writes while others train; the process waits for it at its end."""
+    return ThreadPoolExecutor(1)
+
+
+def _shelf() -> Shelf | None:
+    folder = own_folder()
+    return None if folder is None else Shelf(folder, ".program")
+
+
+def _keep(shelf: Shelf, name: str, out_info: Any, program: Any) -> None:
+    from jax.experimental import serialize_executable
+
+    try:
+        content, _, _ = serialize_executable.serialize(program)
+    except Exception:  # there are programs that XLA or JAX does not write down, which both say in words of their own
+        return
+    shapes = pickle.dumps(jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), out_info))
+    shelf.keep(name, len(shapes).to_bytes(8) + shapes + content)
+
+
+def _read(content: bytes) -> tuple[Any, int]:
+    """The shapes that a kept program gives, and where it begins itself."""
+    start = 8 + int.from_bytes(content[:8])
+    return pickle.loads(content[8:start]), start
+
+
+def _loaded(content: bytes, tree: Any, gives: Any) -> Any:
+    from jax.experimental import serialize_executable
+
+    return serialize_executable.deserialize_and_load(content, tree, gives, execution_devices=jax.local_devices()[:1])
