@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, wraps
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,7 +24,7 @@ from weakref import WeakSet
 import jax
 import numpy as np
 
-from kilter.core.programs import compiled, flags, own_folder
+from kilter.core.programs import compiled, counts, flags, own_folder
 from kilter.core.shelf import Shelf
 
 _PLAIN = (int, float, bool, str, bytes, type(None), np.dtype)
@@ -73,11 +73,11 @@ class Program:
         donated: Sequence[str] = (),
         options: dict[str, Any],
     ) -> None:
-        self._jitted = jax.jit(
-            function, static_argnames=static, donate_argnames=donated, compiler_options=options
-        )
         self._made_from = (function.__module__, function.__qualname__, sorted(options.items()))
         self._static = [name in static for name in inspect.signature(function).parameters]
+        self._jitted = jax.jit(
+            _versioned(function), static_argnames=static, donate_argnames=donated, compiler_options=options
+        )
         self._ready: dict[Key, Any] = {}
         _programs.add(self)
 
@@ -118,8 +118,11 @@ class Program:
         lowered = self._jitted.lower(*arguments)
 
         def make() -> Any:
+            asked, hits = counts.asked, counts.hits
             self._ready[key] = program = compiled(lowered)
-            _writing().submit(_keep, shelf, name, lowered.out_info, program)
+            # What was itself read from disk XLA writes down without its functions, and says so when it is called.
+            if counts.asked > asked and counts.hits == hits:
+                _writing().submit(_keep, shelf, name, lowered.out_info, program)
             return program
 
         return Lowered(lowered.out_info, make)
@@ -136,16 +139,47 @@ class Program:
         """Of its file; None where something counts of which only Python knows what it does."""
         if not (_on_one_device(arguments) and _is_plain(key.static)):
             return None
-        nodes = list(_nodes(key.tree))
-        if None in nodes:
-            return None
-        told = (_here(), self._made_from, key.settings, nodes, key.arrays, key.static)
-        return sha256(repr(told).encode()).hexdigest()
+        return _named(key.tree, (self._made_from, key.settings, key.arrays, key.static))
+
+
+def recalled(what: str, tree: Any, facts: tuple[Any, ...], make: Callable[[], bytes]) -> bytes:
+    """What was made of a structure and plain facts once, by this or an earlier process."""
+    shelf = _shelf()
+    name = _named(tree, (what, _settings(), facts)) if shelf is not None and _is_plain(facts) else None
+    if shelf is None or name is None:
+        return make()
+    content = shelf.find(name)
+    if content is None:
+        content = make()
+        _writing().submit(shelf.keep, name, content)
+    return content
+
+
+def _named(tree: Any, facts: tuple[Any, ...]) -> str | None:
+    """A name that nothing else has; None where the tree holds something of which only Python knows what it does."""
+    nodes = list(_nodes(tree))
+    return None if None in nodes else sha256(repr((_here(), nodes, facts)).encode()).hexdigest()
 
 
 def made(lowered: Any) -> Any:
     """Make a lowered program ready to run, wherever it comes from."""
     return lowered.compile() if isinstance(lowered, Lowered) else compiled(lowered)
+
+
+def _versioned(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function under a name that other sources do not give it, where programs are kept.
+
+    JAX then finds nothing of theirs: what it reads from disk could not be written down again.
+    """
+    if own_folder() is None:
+        return function
+
+    @wraps(function)
+    def same(*arguments: Any, **named: Any) -> Any:
+        return function(*arguments, **named)
+
+    same.__name__ = f"{function.__name__}_{_sources()[:8]}"
+    return same
 
 
 def let_go() -> None:
@@ -174,7 +208,11 @@ def _nodes(tree: Any) -> Iterator[str | None]:
     kind, aside = tree.node_data() or (None, None)
     children = tree.children()
     own = kind is None or kind.__module__.split(".")[0] in ("kilter", "builtins")
-    yield f"{kind and (kind.__module__, kind.__qualname__)} {aside!r} {len(children)}" if own and _is_plain(aside) else None
+    yield (
+        f"{kind and (kind.__module__, kind.__qualname__)} {aside!r} {len(children)}"
+        if own and _is_plain(aside)
+        else None
+    )
     for child in children:
         yield from _nodes(child)
 
@@ -211,9 +249,12 @@ def _processor() -> str:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         return platform.processor()
-    return repr([next((line for line in lines if line.startswith(word)), "") for word in ("model name", "flags", "Features")])
+    return repr(
+        [next((line for line in lines if line.startswith(word)), "") for word in ("model name", "flags", "Features")]
+    )
 
 
+@cache
 def _sources() -> str:
     """Kilter's own files, by the signs that Python goes by when it compiles them."""
     folders, told = [str(Path(__file__).parents[1])], []

@@ -18,15 +18,20 @@ import jax
 
 from kilter.core.errors import DoubtWarning
 
-_EVENTS = {"/jax/compilation_cache/cache_hits": "hits", "/jax/compilation_cache/cache_misses": "misses"}
+_EVENTS = {
+    "/jax/compilation_cache/compile_requests_use_cache": "asked",
+    "/jax/compilation_cache/cache_hits": "hits",
+    "/jax/compilation_cache/cache_misses": "misses",
+}
 # Shorter compiles than this many seconds are not worth a file.
 _WORTH = 0.3
 _LEAST = "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"
 
 
 class Counts(threading.local):
-    """Programs that this thread found on disk, and those that it had to compile."""
+    """Programs that this thread asked JAX for, those found on disk, and those that were compiled and kept there."""
 
+    asked = 0
     hits = 0
     misses = 0
 

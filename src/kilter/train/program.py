@@ -79,7 +79,7 @@ def spread(function: Callable[..., Any], mesh: Mesh | None, shared: int) -> Call
 def initialize(
     parts: Parts, seeds: jax.Array, x: Any, shape: tuple[int, ...], judged: bool, mesh: Mesh | None = None
 ) -> Member:
-    """Draw the members of a fleet, each from its own seed; layers that ask for LSUV are scaled on the rows ``x``, if any do."""
+    """Draw the members of a fleet, each from its own seed; layers that ask for LSUV are scaled on the rows ``x``."""
 
     def draw(parts: Parts, seed: jax.Array, x: Any) -> Member:
         params, state = parts.net.init(named(jax.random.key(seed), "init"), shape)
