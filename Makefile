@@ -34,6 +34,7 @@ $(VENV)/bin/python:
 
 $(VENV)/.user: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --editable .
+	$(BIN)/python -m compileall -q src
 	touch $@
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python

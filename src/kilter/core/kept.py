@@ -102,14 +102,18 @@ class Program:
         content = shelf.find(name)
         if content is None:
             return None
-        out_info, start = _read(content)
+        try:
+            out_info, start = _read(content)
+        except Exception:  # whatever Python says: it is no program
+            shelf.drop(name)
+            return None
 
         def load() -> Any:
             try:
                 self._ready[key] = _loaded(content[start:], key.tree, jax.tree.structure(out_info))
             except Exception:  # whatever XLA says: what it does not take is compiled
                 shelf.drop(name)
-                return compiled(self._jitted.lower(*arguments))
+                return self._fresh(key, shelf, name, arguments).compile()
             return self._ready[key]
 
         return Lowered(out_info, load)
@@ -277,7 +281,7 @@ def _writing() -> ThreadPoolExecutor:
 
 def _shelf() -> Shelf | None:
     folder = own_folder()
-    return None if folder is None else Shelf(folder, ".program")
+    return None if folder is None else Shelf(folder, ".kept")
 
 
 def _keep(shelf: Shelf, name: str, out_info: Any, program: Any) -> None:
