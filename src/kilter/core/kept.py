@@ -3,7 +3,8 @@
 JAX keeps what XLA made of a program, but must trace and lower it to know which one it is, which takes most of a short
 training. Here a program goes by what it is made from: the function, the structure and shapes of its arguments, Kilter's own
 sources, and the versions, settings and processor that it was compiled for. Parts from elsewhere, whose sources are not
-known, have JAX's way alone; so do programs on several devices, which are rarely short.
+known, have JAX's way alone; so do programs on several devices, which are rarely short, and on others than CPUs, where this
+was not measured.
 """
 
 import inspect
@@ -27,9 +28,7 @@ import numpy as np
 from kilter.core.programs import compiled, counts, flags, own_folder
 from kilter.core.shelf import Shelf
 
-_PLAIN = (int, float, bool, str, bytes, type(None), np.dtype)
-
-
+_PLAIN = (int, float, bool, str, bytes, type(None))
 _programs: "WeakSet[Program]" = WeakSet()
 
 
@@ -162,7 +161,9 @@ def recalled(what: str, tree: Any, facts: tuple[Any, ...], make: Callable[[], by
 def _named(tree: Any, facts: tuple[Any, ...]) -> str | None:
     """A name that nothing else has; None where the tree holds something of which only Python knows what it does."""
     nodes = list(_nodes(tree))
-    return None if None in nodes else sha256(repr((_here(), nodes, facts)).encode()).hexdigest()
+    if None in nodes or not _sources():
+        return None
+    return sha256(repr((_here(), _version("optax"), nodes, facts)).encode()).hexdigest()
 
 
 def made(lowered: Any) -> Any:
@@ -175,7 +176,7 @@ def _versioned(function: Callable[..., Any]) -> Callable[..., Any]:
 
     JAX then finds nothing of theirs: what it reads from disk could not be written down again.
     """
-    if own_folder() is None:
+    if own_folder() is None or not _sources():
         return function
 
     @wraps(function)
@@ -199,8 +200,8 @@ def _like(leaf: Any) -> Hashable:
 
 
 def _on_one_device(arguments: Any) -> bool:
-    """Whether all arrays lie where JAX puts them if it is not told otherwise."""
-    if jax.process_count() > 1 or not jax.sharding.get_abstract_mesh().empty:
+    """Whether all arrays lie where JAX puts them if it is not told otherwise, on a CPU."""
+    if jax.default_backend() != "cpu" or jax.process_count() > 1 or not jax.sharding.get_abstract_mesh().empty:
         return False
     first = {jax.config.jax_default_device or jax.local_devices()[0]}
     placed = [getattr(leaf, "sharding", None) for leaf in jax.tree.leaves(arguments)]
@@ -237,13 +238,13 @@ def _settings() -> str:
 @cache
 def _here() -> str:
     """All else that programs depend on."""
-    jaxlib, optax = (_version(name) for name in ("jaxlib", "optax"))
-    versions = (jax.__version__, jaxlib, np.__version__, optax)
+    versions = (jax.__version__, _version("jaxlib"), np.__version__)
     machine = (platform.node(), platform.machine(), _processor(), [repr(device) for device in jax.devices()])
     return repr((versions, machine, flags(), _sources()))
 
 
 def _version(name: str) -> str | None:
+    """Of a package that is imported."""
     return getattr(sys.modules.get(name), "__version__", None)
 
 
@@ -260,17 +261,22 @@ def _processor() -> str:
 
 @cache
 def _sources() -> str:
-    """Kilter's own files, by the signs that Python goes by when it compiles them."""
-    folders, told = [str(Path(__file__).parents[1])], []
-    for folder in folders:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.name.endswith(".py"):
-                    facts = entry.stat()
-                    told.append((entry.path, facts.st_size, facts.st_mtime_ns))
-                elif entry.is_dir() and entry.name != "__pycache__":
-                    folders.append(entry.path)
-    return sha256(repr(sorted(told)).encode()).hexdigest()
+    """Kilter's own files, by the signs that Python goes by when it compiles them; empty where there are no files."""
+    found = sorted(_files(Path(__file__).parents[1]))
+    return sha256(repr(found).encode()).hexdigest() if found else ""
+
+
+def _files(folder: str | Path) -> Iterator[tuple[str, int, int]]:
+    """Path, size and time of the sources in a folder."""
+    if not os.path.isdir(folder):
+        return
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.endswith(".py"):
+                facts = entry.stat()
+                yield entry.path, facts.st_size, facts.st_mtime_ns
+            elif entry.is_dir() and entry.name != "__pycache__":
+                yield from _files(entry.path)
 
 
 @cache
