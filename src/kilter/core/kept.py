@@ -74,7 +74,7 @@ class Program:
     ) -> None:
         self._made_from = (function.__module__, function.__qualname__, sorted(options.items()))
         self._static = [name in static for name in inspect.signature(function).parameters]
-        self._jitted = jax.jit(
+        self._jitted: Any = jax.jit(
             _versioned(function), static_argnames=static, donate_argnames=donated, compiler_options=options
         )
         self._ready: dict[Key, Any] = {}
@@ -203,7 +203,8 @@ def _on_one_device(arguments: Any) -> bool:
     """Whether all arrays lie where JAX puts them if it is not told otherwise, on a CPU."""
     if jax.default_backend() != "cpu" or jax.process_count() > 1 or not jax.sharding.get_abstract_mesh().empty:
         return False
-    first = {jax.config.jax_default_device or jax.local_devices()[0]}
+    config: Any = jax.config
+    first = {config.jax_default_device or jax.local_devices()[0]}
     placed = [getattr(leaf, "sharding", None) for leaf in jax.tree.leaves(arguments)]
     return all(place is None or place.device_set == first for place in placed)
 

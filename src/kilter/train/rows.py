@@ -79,7 +79,7 @@ def _batch(part: Part, inputs: Scaling, targets: Scaling) -> Batch:
     return Batch(_as_taken(inputs.apply(part.x)), _as_taken(targets.apply(part.y)), weights)
 
 
-def _as_taken(values: Array) -> Array:
+def _as_taken(values: Array) -> Any:
     """Still on the host: what is put on a device as it is needs no program."""
     return np.asarray(values, jax.dtypes.canonicalize_dtype(values.dtype))
 
