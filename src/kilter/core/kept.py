@@ -8,24 +8,20 @@ was not measured.
 """
 
 import inspect
-import os
 import pickle
-import platform
 import re
-import sys
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, wraps
 from hashlib import sha256
-from pathlib import Path
 from typing import Any, NamedTuple
 from weakref import WeakSet
 
 import jax
-import numpy as np
 
-from kilter.core.programs import compiled, counts, flags, own_folder
+from kilter.core.origin import here, sources, version
+from kilter.core.programs import compiled, counts, own_folder
 from kilter.core.shelf import Shelf
 
 _PLAIN = (int, float, bool, str, bytes, type(None))
@@ -161,9 +157,9 @@ def recalled(what: str, tree: Any, facts: tuple[Any, ...], make: Callable[[], by
 def _named(tree: Any, facts: tuple[Any, ...]) -> str | None:
     """A name that nothing else has; None where the tree holds something of which only Python knows what it does."""
     nodes = list(_nodes(tree))
-    if None in nodes or not _sources():
+    if None in nodes or not sources():
         return None
-    return sha256(repr((_here(), _version("optax"), nodes, facts)).encode()).hexdigest()
+    return sha256(repr((here(), version("optax"), nodes, facts)).encode()).hexdigest()
 
 
 def made(lowered: Any) -> Any:
@@ -176,14 +172,14 @@ def _versioned(function: Callable[..., Any]) -> Callable[..., Any]:
 
     JAX then finds nothing of theirs: what it reads from disk could not be written down again.
     """
-    if own_folder() is None or not _sources():
+    if own_folder() is None or not sources():
         return function
 
     @wraps(function)
     def same(*arguments: Any, **named: Any) -> Any:
         return function(*arguments, **named)
 
-    same.__name__ = f"{function.__name__}_{_sources()[:8]}"
+    same.__name__ = f"{function.__name__}_{sources()[:8]}"
     return same
 
 
@@ -227,57 +223,13 @@ def _is_plain(value: Any) -> bool:
     """Whether what a value prints says all about it."""
     if type(value) in (tuple, list):
         return all(map(_is_plain, value))
-    return type(value) in _PLAIN or isinstance(value, np.dtype)
+    return type(value) in _PLAIN
 
 
 def _settings() -> str:
     """JAX's own, those of a block around included."""
     config: Any = jax.config
     return re.sub(r" at 0x[0-9a-f]+", "", repr(sorted(config.values.items(), key=lambda each: each[0])))
-
-
-@cache
-def _here() -> str:
-    """All else that programs depend on."""
-    versions = (jax.__version__, _version("jaxlib"), np.__version__)
-    machine = (platform.node(), platform.machine(), _processor(), [repr(device) for device in jax.devices()])
-    return repr((versions, machine, flags(), _sources()))
-
-
-def _version(name: str) -> str | None:
-    """Of a package that is imported."""
-    return getattr(sys.modules.get(name), "__version__", None)
-
-
-def _processor() -> str:
-    """What it can do, where the system tells: a home folder may be shared by machines of one name."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return repr(
-        [next((line for line in lines if line.startswith(word)), "") for word in ("model name", "flags", "Features")]
-    )
-
-
-@cache
-def _sources() -> str:
-    """Kilter's own files, by the signs that Python goes by when it compiles them; empty where there are no files."""
-    found = sorted(_files(Path(__file__).parents[1]))
-    return sha256(repr(found).encode()).hexdigest() if found else ""
-
-
-def _files(folder: str | Path) -> Iterator[tuple[str, int, int]]:
-    """Path, size and time of the sources in a folder."""
-    if not os.path.isdir(folder):
-        return
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.endswith(".py"):
-                facts = entry.stat()
-                yield entry.path, facts.st_size, facts.st_mtime_ns
-            elif entry.is_dir() and entry.name != "__pycache__":
-                yield from _files(entry.path)
 
 
 @cache
