@@ -110,7 +110,9 @@ def heading(group: str, rows: Sequence[Row], found: dict[str, Measured]) -> str:
 
 
 def _unit(group: str) -> str:
-    return {"Inference": "a row", "Cold starts": "a process from start to end"}.get(group, "an update")
+    return {"Inference": "a row", "Cold starts": "a process from its start to the end of its epoch"}.get(
+        group, "an update"
+    )
 
 
 def _counted(record: Measured) -> bool:

@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 
 UNITS, BATCH = 64, 32
+# The file that says that the epoch has ended.
+EPOCH = "epoch"
 
 
 def split(table: Path):
@@ -25,6 +27,11 @@ def split(table: Path):
     return scaler.transform(x), y, scaler.transform(held), y_held
 
 
+def tell(folder: Path) -> None:
+    """Say that the epoch has ended."""
+    (folder / EPOCH).touch()
+
+
 def sklearn(table: Path, folder: Path) -> None:
     """scikit-learn."""
     import warnings
@@ -38,19 +45,21 @@ def sklearn(table: Path, folder: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(x, y)
+    tell(folder)
     print(model.score(held, y_held))
     joblib.dump(model, folder / "model.joblib")
 
 
 def keras(table: Path, folder: Path) -> None:
     """Keras."""
-    from keras import Sequential, layers
+    from keras import Sequential, callbacks, layers
 
     x, y, held, y_held = split(table)
     dense = [layers.Dense(UNITS, activation="relu") for _ in range(2)]
     model = Sequential([*dense, layers.Dense(1, activation="sigmoid")])
     model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
-    model.fit(x, y, batch_size=BATCH, epochs=1, validation_data=(held, y_held), verbose=0)
+    told = callbacks.LambdaCallback(on_epoch_end=lambda *_: tell(folder))
+    model.fit(x, y, batch_size=BATCH, epochs=1, validation_data=(held, y_held), verbose=0, callbacks=[told])
     print(model.evaluate(held, y_held, verbose=0))
     model.save(folder / "model.keras")
 

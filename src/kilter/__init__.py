@@ -1,7 +1,10 @@
 """Kilter trains deep networks and keeps them trainable."""
 
+# ruff: isort: off
+from kilter.core import quiet
+# ruff: isort: on
+
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from kilter import data, distributed, interop, losses, metrics, nn, optim, recipes, vitals
@@ -39,9 +42,11 @@ from kilter.vitals import Trace, Watch
 if TYPE_CHECKING:
     from kilter import lab
 
-__version__ = version("kilter")
+    __version__: str
+
 device_a_core()
 keep_programs()
+quiet.end()
 
 __all__ = [
     "Checkup",
@@ -101,7 +106,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """The lab comes when it is asked for: it takes a fifth of the import, and trainings do without."""
+    """What comes when it is asked for: the lab takes a fifth of the import, and the version another tenth."""
     if name == "lab":
         return import_module("kilter.lab")
+    if name == "__version__":
+        return import_module("importlib.metadata").version("kilter")
     raise AttributeError(f"module 'kilter' has no attribute {name!r}")

@@ -202,7 +202,7 @@ def test_the_plan_counts_the_bytes_that_a_run_has(solos):
 
 def test_what_a_program_takes_beside_its_members_is_in_the_plan(monkeypatch):
     programs = []
-    monkeypatch.setattr(engine, "compiled", lambda lowered: programs.append(lowered.compile()))
+    monkeypatch.setattr(engine, "made", lambda lowered: programs.append(lowered.compile()))
     fleet([recipe(lr) for lr in np.linspace(0.01, 0.1, 16)], (0,))
     group = kl.plan([recipe()] * 16, DATA).groups[0]
     training = next(each for each in programs if "run_epochs" in each.as_text().partition(",")[0])

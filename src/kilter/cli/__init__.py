@@ -1,5 +1,6 @@
 """The command line: each command is a thin door to the function of that name."""
 
+import gc
 import sys
 import warnings
 from typing import Annotated, Any
@@ -38,6 +39,7 @@ def _note(message: Warning | str, category: type[Warning], *_: Any) -> None:
 def main() -> None:
     """Run the command line; what the user can mend is one sentence on standard error and exit code 2."""
     warnings.showwarning = _note
+    gc.freeze()  # what was imported stays, and need not be looked through again
     try:
         app()
     except kl.InputError as error:

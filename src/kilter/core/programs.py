@@ -18,15 +18,20 @@ import jax
 
 from kilter.core.errors import DoubtWarning
 
-_EVENTS = {"/jax/compilation_cache/cache_hits": "hits", "/jax/compilation_cache/cache_misses": "misses"}
+_EVENTS = {
+    "/jax/compilation_cache/compile_requests_use_cache": "asked",
+    "/jax/compilation_cache/cache_hits": "hits",
+    "/jax/compilation_cache/cache_misses": "misses",
+}
 # Shorter compiles than this many seconds are not worth a file.
 _WORTH = 0.3
 _LEAST = "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"
 
 
 class Counts(threading.local):
-    """Programs that this thread found on disk, and those that it had to compile."""
+    """Programs that this thread asked JAX for, those found on disk, and those that were compiled and kept there."""
 
+    asked = 0
     hits = 0
     misses = 0
 
@@ -62,14 +67,24 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kilter"
 
 
+def own_folder() -> Path | None:
+    """Where programs are kept, unless the user has chosen another place or none since."""
+    own = _kept and _config.jax_enable_compilation_cache and _config.jax_compilation_cache_dir == str(_kept[0])
+    return _kept[0] if own else None
+
+
+def flags() -> list[tuple[str, str]]:
+    """Variables of the environment that change what compilers make."""
+    return sorted(each for each in os.environ.items() if each[0].startswith(("XLA_", "LIBTPU_", "TF_", "CUDA_")))
+
+
 def compiled(lowered: Any) -> Any:
     """Compile a lowered program, or find it on disk; says so where one that was kept is not found again."""
     before, began = counts.misses, time.time()
     program = lowered.compile()
-    own = _kept and _config.jax_compilation_cache_dir == str(_kept[0])
     # What takes less may not have been worth a file to JAX.
     surely_kept = time.time() - began > 2 * _config.jax_persistent_cache_min_compile_time_secs
-    if own and counts.misses > before and not _mark(lowered, began, surely_kept):
+    if own_folder() is not None and counts.misses > before and not _mark(lowered, began, surely_kept):
         warnings.warn(
             f"a compiled program was kept in {_kept[0]}, but JAX does not find it again on this machine, so that every "
             "process compiles anew; set JAX_COMPILATION_CACHE_DIR to another folder, or delete this one",
@@ -85,10 +100,9 @@ def _mark(lowered: Any, began: float, kept: bool) -> bool:
     Whatever JAX may rightly tell programs apart by is part of the mark, so that no other setting is taken for a miss.
     """
     chosen = sorted(f"{name}={value}" for name, value in _config.values.items())
-    flags = {name: value for name, value in os.environ.items() if name.startswith(("XLA_", "LIBTPU_", "TF_", "CUDA_"))}
     text, options = lowered.as_text(), getattr(lowered._lowering, "_compiler_options_kvs", ())
     here = (jax.__version__, platform.node(), platform.machine(), jax.devices())
-    setting = (*here, chosen, sorted(flags.items()), options, text)
+    setting = (*here, chosen, flags(), options, text)
     mark = _kept[0] / f"{hashlib.sha256(repr(setting).encode()).hexdigest()}.mark"
     try:
         if mark.exists():

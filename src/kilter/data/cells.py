@@ -9,6 +9,7 @@ import pyarrow as pa
 from pyarrow import compute
 
 from kilter.core.errors import InputError
+from kilter.data import arrow
 from kilter.data.arrays import Array
 
 pc: Any = compute  # its functions are made at import, where type checkers do not see them
@@ -111,7 +112,7 @@ def _plain(array: Any, name: str) -> Any:
         return array.cast(pa.float64(), safe=False) if pa.types.is_uint64(kind) else array.cast(pa.int64())
     if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         floats = array.cast(pa.float64(), safe=False)
-        return pc.if_else(pc.is_nan(floats), pa.scalar(None, pa.float64()), floats)
+        return pc.if_else(pc.is_nan(floats), arrow.nothing(pa.float64()), floats)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or kind == pa.string_view():
         return _trimmed(array.cast(pa.large_string()))
     if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
@@ -121,8 +122,8 @@ def _plain(array: Any, name: str) -> Any:
 
 def _trimmed(texts: Any) -> Any:
     texts = pc.utf8_trim_whitespace(texts)
-    gaps = pc.is_in(pc.utf8_lower(texts), value_set=pa.array(MISSING, pa.large_string()))
-    return pc.if_else(gaps, pa.scalar(None, pa.large_string()), texts)
+    gaps = pc.is_in(pc.utf8_lower(texts), value_set=arrow.words(MISSING))
+    return pc.if_else(gaps, arrow.nothing(pa.large_string()), texts)
 
 
 def _utc(array: Any, name: str) -> Any:
@@ -167,11 +168,12 @@ def stray(array: Any) -> str | None:
 
 def _without_none(texts: Any) -> Any:
     """Among numbers and dates the word none says that one is missing; among words it may be one of them."""
-    return pc.if_else(pc.equal(pc.utf8_lower(texts), "none"), pa.scalar(None, pa.large_string()), texts)
+    said = pc.equal(pc.utf8_lower(texts), arrow.word("none"))
+    return pc.if_else(said, arrow.nothing(pa.large_string()), texts)
 
 
 def _truth(texts: Any) -> Any:
-    return pc.is_in(pc.utf8_lower(texts), value_set=pa.array(_TRUTH, pa.large_string()))
+    return pc.is_in(pc.utf8_lower(texts), value_set=arrow.words(_TRUTH))
 
 
 def _numeric(texts: Any) -> Any:
@@ -198,7 +200,7 @@ def numbers(array: Any, name: str) -> Array:
         raise InputError(f"column {name!r} holds dates, but numbers are needed")
     if pa.types.is_large_string(array.type):
         array = _parsed(_without_none(array), name)
-    values = np.array(array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False), np.float64)
+    values = arrow.floats(array)
     if np.isinf(values).any():
         raise InputError(f"column {name!r} holds infinite values; fill or drop them")
     if (np.abs(values) > FLOAT32_MAX).any():
@@ -209,7 +211,7 @@ def numbers(array: Any, name: str) -> Array:
 def _parsed(texts: Any, name: str) -> Any:
     words = texts.drop_null()
     if len(words) and _every(_truth(words)):
-        return pc.equal(pc.utf8_lower(texts), "true")
+        return pc.equal(pc.utf8_lower(texts), arrow.word("true"))
     numeric = _numeric(words)
     if not _every(numeric):
         raise InputError(f"column {name!r} holds {_first_not(words, numeric)}, but numbers are needed")

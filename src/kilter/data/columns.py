@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from pyarrow import compute
 
-from kilter.data import cells
+from kilter.data import arrow, cells
 from kilter.data.arrays import Array
 from kilter.data.encoders import Category, Encoder, Number, Text, Time, parts_of
 from kilter.data.times import form_of, times
@@ -50,7 +50,7 @@ def choose(name: str, column: Any, rows: Array) -> Choice:
     Raises:
         InputError: numbers that are infinite or beyond float32.
     """
-    train, kind = column.take(rows), cells.kind_of(column)
+    train, kind = arrow.taken(column, rows), cells.kind_of(column)
     if cells.kind_of(train) == "void":
         return _left_out(name, _EMPTY)
     if kind == "number":

@@ -5,10 +5,9 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import pyarrow as pa
 from pyarrow import compute
 
-from kilter.data import cells
+from kilter.data import arrow, cells
 from kilter.data.arrays import Array
 from kilter.data.times import times
 
@@ -104,14 +103,14 @@ class Category(Encoder):
         return self._index(column)[:, None] == np.arange(len(self.levels) + self.rest)
 
     def _missing(self, column: Any) -> Array:
-        return _nulls(cells.texts(column, self.name))
+        return arrow.missing(cells.texts(column, self.name))
 
     def _index(self, column: Any) -> Array:
         """Number of each value's level, that of all levels for other values, -1 where it is missing."""
         texts = cells.texts(column, self.name)
-        found = pc.index_in(texts, value_set=pa.array(self.levels, pa.large_string()))
-        other = pc.if_else(pc.is_null(texts), -1, len(self.levels))
-        return pc.coalesce(found, other.cast(pa.int32())).to_numpy(zero_copy_only=False)
+        found = arrow.floats(pc.index_in(texts, value_set=arrow.words(self.levels)))
+        other = np.where(arrow.missing(texts), -1, len(self.levels))
+        return np.where(np.isnan(found), other, found).astype(np.int32)
 
 
 @dataclass(frozen=True)
@@ -157,7 +156,7 @@ class Text(Encoder):
         return hashed.toarray()
 
     def _missing(self, column: Any) -> Array:
-        return _nulls(cells.texts(column, self.name))
+        return arrow.missing(cells.texts(column, self.name))
 
 
 @dataclass(frozen=True)
@@ -184,10 +183,6 @@ class Time(Encoder):
 
     def _missing(self, column: Any) -> Array:
         return np.isnat(times(column, self.name, self.form))
-
-
-def _nulls(column: Any) -> Array:
-    return pc.is_null(column).to_numpy(zero_copy_only=False)
 
 
 def parts_of(moments: Array) -> dict[str, Array]:

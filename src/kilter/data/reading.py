@@ -12,6 +12,7 @@ from pyarrow import parquet
 
 from kilter.core import files
 from kilter.core.errors import FileError, InputError
+from kilter.data import arrow
 from kilter.data.arrays import Array
 from kilter.data.cells import canonical
 from kilter.data.delimited import read_delimited
@@ -50,7 +51,7 @@ class Table:
         names = list(names)
         self.require(names)
         found = {name: self.column(name) for name in names}
-        return found if rows is None else {name: column.take(rows) for name, column in found.items()}
+        return found if rows is None else {name: arrow.taken(column, rows) for name, column in found.items()}
 
     def require(self, names: Iterable[str]) -> None:
         """Refuse the table if it lacks one of the columns.

@@ -162,5 +162,6 @@ class _Alike:
 @lru_cache(1024)  # tracing a net takes longer than training a small one for an epoch
 def _shapes(alike: _Alike, shape: Shape) -> tuple[Params, State, Shape]:
     layer = alike.layer
-    params, state = jax.eval_shape(lambda key: layer.init(key, shape), jax.random.key(0))
+    key = jax.eval_shape(jax.random.key, 0)  # nothing is computed, so nothing compiles
+    params, state = jax.eval_shape(lambda key: layer.init(key, shape), key)
     return params, state, output_shape(layer, params, state, shape)

@@ -1,16 +1,14 @@
 """Did it learn? The scores of a run beside those of guessing and of a linear model."""
 
-from typing import Any
-
 import numpy as np
 
 from kilter.data.dataset import Dataset, Part
 from kilter.metrics import describe, for_task
 from kilter.report.baseline import baselines
 from kilter.report.blocks import Section, Table, Text
+from kilter.report.linear import numbers, probabilities
 from kilter.train.run import Run
 
-Array = np.ndarray[Any, Any]
 # Rows that a linear model is fitted to; more would only make it slower.
 _ROWS = 3000
 
@@ -79,29 +77,8 @@ def linear(run: Run, data: Dataset) -> dict[str, float]:
     x, rows = (each.x.reshape(len(each), -1).astype(float) for each in (train, part))
     if run.target.task == "labels" or not (np.isfinite(x).all() and np.isfinite(rows).all()):
         return {}
-    told = _probabilities(x, train.y, rows, data.classes) if data.classes else _numbers(x, train.y, rows)
+    told = probabilities(x, train.y, rows, data.classes) if data.classes else numbers(x, train.y, rows)
     if told is None:
         return {}
     weights = np.ones(len(part))
     return {metric.key: float(metric(told, part.y, weights)) for metric in for_task(run.target.task)}
-
-
-def _probabilities(x: Array, y: Array, rows: Array, classes: int) -> Array | None:
-    from sklearn.linear_model import LogisticRegression  # takes long to import
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    if len(np.unique(y)) < 2:
-        return None
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, tol=1e-2)).fit(x, y)
-    told = np.zeros((len(rows), classes))
-    told[:, model.classes_] = model.predict_proba(rows)
-    return told
-
-
-def _numbers(x: Array, y: Array, rows: Array) -> Array:
-    from sklearn.linear_model import Ridge  # takes long to import
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    return make_pipeline(StandardScaler(), Ridge()).fit(x, y).predict(rows).reshape(len(rows), -1)

@@ -112,8 +112,6 @@ def _pictured(part: Part, chances: Array, worst: Array, names: list[str]) -> Pic
 
 def _picture(x: Array) -> bytes | None:
     """An example as a PNG where it is a picture: height, width, one or three channels; or a square that was laid flat."""
-    from matplotlib import image  # takes long to import
-
     side = round(x.size**0.5)
     if x.ndim == 1:
         if side * side != x.size or side < 6:
@@ -124,6 +122,8 @@ def _picture(x: Array) -> bytes | None:
     low, high = float(np.nanmin(x)), float(np.nanmax(x))
     shade = (x - low) / max(high - low, 1e-12)
     rgb = np.repeat(1 - shade, 3, -1) if x.shape[-1] == 1 else shade
+    from matplotlib import image  # takes long to import
+
     stream = io.BytesIO()
     image.imsave(stream, np.clip(np.nan_to_num(rgb), 0, 1), format="png")
     return stream.getvalue()

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from kilter.core import job, trees
-from kilter.core.programs import compiled
+from kilter.core.kept import made
 from kilter.data.dataset import Dataset
 from kilter.nn.precision import arrays_in
 from kilter.train import batches, carried, pace, snapshot
@@ -27,7 +27,7 @@ from kilter.train.outcome import Outcome
 from kilter.train.paused import Paused
 from kilter.train.placing import abstract, fetched, to_all, to_shares
 from kilter.train.predict import Told
-from kilter.train.program import drawing
+from kilter.train.program import calibrated, drawing
 from kilter.train.progress import Line
 from kilter.train.recipe import structure
 from kilter.train.regrouping import gather, regroup, stride
@@ -104,10 +104,10 @@ class Fleet:
         members = abstract(drawn.out_info, mesh)
         stack = Stack(np.arange(self.size), to_shares(slots, mesh), members, mesh, self.layout.quickly)
         with ThreadPoolExecutor() as pool:  # XLA leaves other threads alone while it works
-            jobs = [] if self.task.paused or self.saved else [pool.submit(compiled, drawn)]
-            jobs += [pool.submit(compiled, lowered) for lowered in self._training(stack)]
-            jobs.append(pool.submit(compiled, stack.judge.lower(*stack.judging(self.judged, bool(self.data.classes)))))
-            jobs += [pool.submit(compiled, lowered) for lowered in self.watcher.lowered(stack, self.rows.train)]
+            jobs = [] if self.task.paused or self.saved else [pool.submit(made, drawn)]
+            jobs += [pool.submit(made, lowered) for lowered in self._training(stack)]
+            jobs.append(pool.submit(made, stack.judge.lower(*stack.judging(self.judged, bool(self.data.classes)))))
+            jobs += [pool.submit(made, lowered) for lowered in self.watcher.lowered(stack, self.rows.train)]
             for each in jobs:
                 each.result()
         self.seconds["compile"] = time.perf_counter() - began
@@ -199,7 +199,8 @@ class Fleet:
 
     def _drawing(self, slots: Roster, mesh: Any) -> tuple[Any, ...]:
         judged = self.rows.validation is not None
-        return slots.parts, slots.seeds, spread(self.rows.train), self.data.shape, judged, mesh
+        sample = spread(self.rows.train) if calibrated(slots.parts.net) else None
+        return slots.parts, slots.seeds, sample, self.data.shape, judged, mesh
 
     def _draw(self, slots: Roster, mesh: Any) -> Member:
         members = drawing(self.layout.quickly)(*self._drawing(slots, mesh))

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax.sharding import Mesh
 
 from kilter.core.compiling import QUICKLY, TRAINING
+from kilter.core.kept import Program
 from kilter.train import step
 from kilter.train.epoch import Member
 from kilter.train.predict import Told
@@ -52,9 +53,9 @@ def judge(
 
 
 @cache
-def judging(quickly: bool) -> Any:
+def judging(quickly: bool) -> Program:
     """`judge` as a program: compiled as quickly as the training before it, or to run as fast."""
-    return jax.jit(judge, static_argnames=("classes", "mesh"), compiler_options=QUICKLY if quickly else TRAINING)
+    return Program(judge, static=("classes", "mesh"), options=QUICKLY if quickly else TRAINING)
 
 
 def _told(parts: Parts, weights: tuple[Any, Any], batch: Batch, classes: bool) -> Told:

@@ -11,7 +11,9 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
 
+from kilter.core import kept
 from kilter.core.compiling import DRAWING, QUICKLY, TRAINING
+from kilter.core.kept import Program
 from kilter.core.keys import named
 from kilter.core.paths import walk
 from kilter.core.spreading import MEMBER
@@ -63,19 +65,20 @@ def spread(function: Callable[..., Any], mesh: Mesh | None, shared: int) -> Call
 
 
 def initialize(
-    parts: Parts, seeds: jax.Array, x: jax.Array, shape: tuple[int, ...], judged: bool, mesh: Mesh | None = None
+    parts: Parts, seeds: jax.Array, x: Any, shape: tuple[int, ...], judged: bool, mesh: Mesh | None = None
 ) -> Member:
     """Draw the members of a fleet, each from its own seed; layers that ask for LSUV are scaled on the rows ``x``."""
 
-    def draw(parts: Parts, seed: jax.Array, x: jax.Array) -> Member:
+    def draw(parts: Parts, seed: jax.Array, x: Any) -> Member:
         params, state = parts.net.init(named(jax.random.key(seed), "init"), shape)
-        params = calibrate.asked(parts.net, params, state, x) if _calibrated(parts.net) else params
+        params = calibrate.asked(parts.net, params, state, x) if calibrated(parts.net) else params
         return begin(parts, Learner(params, state, parts.optimizer.init(params)), judged)
 
     return in_place(spread(jax.vmap(draw, in_axes=(0, 0, None)), mesh, shared=1)(parts, seeds, x), mesh)
 
 
-def _calibrated(net: Layer) -> bool:
+def calibrated(net: Layer) -> bool:
+    """Whether it is drawn by the rows that it is to train on."""
     return any(isinstance(value, LSUV) for _, value in walk(net))
 
 
@@ -145,25 +148,25 @@ def _one_epoch(
 
 
 @cache
-def drawing(quickly: bool) -> Any:
+def drawing(quickly: bool) -> Program:
     """`initialize` as a program; compiled quickly, large kernels are drawn ten times as slowly."""
     options = QUICKLY if quickly else DRAWING
-    return jax.jit(initialize, static_argnames=("shape", "judged", "mesh"), compiler_options=options)
+    return Program(initialize, static=("shape", "judged", "mesh"), options=options)
 
 
 @cache
-def training(quickly: bool) -> Any:
+def training(quickly: bool) -> Program:
     """`run_epochs` as a program: compiled quickly, for trainings that take less than compiling, or to run fast."""
     options = QUICKLY if quickly else TRAINING
-    return jax.jit(run_epochs, static_argnames=("mesh",), donate_argnames=("members",), compiler_options=options)
+    return Program(run_epochs, static=("mesh",), donated=("members",), options=options)
 
 
 def held() -> int:
     """Number of structures whose compiled programs are held."""
-    return sum(training(quickly)._cache_size() for quickly in (False, True))
+    return sum(training(quickly).held() for quickly in (False, True))
 
 
 def let_go(most: int) -> None:
     """Free all compiled programs where those of more than ``most`` structures are held; they can be made again."""
     if held() > most:
-        jax.clear_caches()
+        kept.let_go()

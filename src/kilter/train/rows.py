@@ -6,7 +6,6 @@ from functools import cache
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
@@ -65,19 +64,24 @@ def _fitted(inputs: Preprocess | None, targets: Preprocess | None, data: Dataset
 
 
 def load_rows(data: Dataset, inputs: Scaling, targets: Scaling) -> Rows:
-    """Training and validation rows as device arrays."""
+    """Training and validation rows, in the precision that the devices take them in."""
     held = data.validation
     return Rows(
         _batch(data.train, inputs, targets),
         None if held is None else _batch(held, inputs, targets),
         _unit(targets),
-        None if held is None else jnp.asarray(held.y),
+        None if held is None else _as_taken(held.y),
     )
 
 
 def _batch(part: Part, inputs: Scaling, targets: Scaling) -> Batch:
-    weights = None if part.weights is None else jnp.asarray(part.weights / part.weights.mean())
-    return Batch(jnp.asarray(inputs.apply(part.x)), jnp.asarray(targets.apply(part.y)), weights)
+    weights = None if part.weights is None else _as_taken(part.weights / part.weights.mean())
+    return Batch(_as_taken(inputs.apply(part.x)), _as_taken(targets.apply(part.y)), weights)
+
+
+def _as_taken(values: Array) -> Any:
+    """Still on the host: what is put on a device as it is needs no program."""
+    return np.asarray(values, jax.dtypes.canonicalize_dtype(values.dtype))
 
 
 def loader(data: Dataset, start: Any = None) -> Load:
@@ -111,8 +115,5 @@ def _unit(targets: Scaling) -> tuple[Any, Any] | None:
     """Scale and offset that undo the scaling of targets."""
     if targets.preprocess is None:
         return None
-    return _float(targets.statistics["scale"]), _float(targets.statistics["offset"])
-
-
-def _float(values: Array) -> Any:
-    return jnp.asarray(values, jnp.float32)
+    scale, offset = (np.asarray(targets.statistics[name], np.float32) for name in ("scale", "offset"))
+    return scale, offset
