@@ -21,8 +21,9 @@ def make(length: int, rows: int, epochs: int, quick: bool) -> Contest:
         lambda: kilter_net(units), lambda: torch_net(units), lambda: flax_net(units), lambda: keras_net(units),
     )  # fmt: skip
     step = 2.0 * 4 * units * (FEATURES + units)
-    # Forward and both gradients; the inputs of the net need none.
+    # Forward and both gradients; the inputs of the net need none. At the end all rows are judged.
     flops = rows * epochs * (length * (3 * step - 2.0 * 4 * units * FEATURES) + 6.0 * units * CLASSES)
+    flops += rows * (length * step + 2.0 * units * CLASSES)
     products = [(batch, units, 4 * units), (batch, 4 * units, units), (batch * length, FEATURES, 4 * units)]
     return contest(job, [*products, (units, batch * length, 4 * units)], tuned=False, quick=quick, flops=flops)
 

@@ -69,13 +69,15 @@ def compiles() -> bool:
 
 
 def operations(job: Job) -> float:
-    """Floating point operations of the products of all updates, as PyTorch counts them."""
+    """Floating point operations of the products of all updates, and of judging all rows once, as PyTorch counts them."""
     from torch.utils.flop_counter import FlopCounterMode
 
     net, rows = job.torch(), inputs(job)[: job.batch]
-    with FlopCounterMode(display=False) as counter:
+    with FlopCounterMode(display=False) as updating:
         torch.nn.functional.cross_entropy(net(rows), torch.from_numpy(job.y[: job.batch])).backward()
-    return counter.get_total_flops() / len(rows) * len(job.x) * job.epochs
+    with FlopCounterMode(display=False) as judging, torch.no_grad():
+        net(rows)
+    return (updating.get_total_flops() * job.epochs + judging.get_total_flops()) / len(rows) * len(job.x)
 
 
 def parameters(job: Job) -> int:
