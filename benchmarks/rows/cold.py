@@ -30,9 +30,9 @@ _LOOK = 0.002
 
 def make(warm: bool, quick: bool) -> Contest:
     """The contest."""
-    import kilter
+    import kilter as kl
 
-    compileall.compile_dir(Path(kilter.__file__).parent, quiet=2)
+    compileall.compile_dir(Path(kl.__file__).parent, quiet=2)
     folder = Path(mkdtemp())
     table, recipe = folder / "table.csv", folder / "recipe.json"
     write_table(table)
