@@ -62,6 +62,8 @@ def epoch(
     number: jax.Array,
     epochs: jax.Array,
     batch: jax.Array | None = None,
+    *,
+    alone: bool = False,
 ) -> tuple[Member, dict[str, jax.Array]]:
     """Train a member for one epoch and judge it; a member that has ended stays as it is.
 
@@ -75,6 +77,7 @@ def epoch(
         number: of the epoch, from 0.
         epochs: that the member has in all; it ends after the last of them.
         batch: size of the member's batches, where the order does not tell it.
+        alone: whether the member has not ended for sure, as no epoch is begun for one that stands alone and has.
 
     Returns:
         The member after the epoch, and its line of the history.
@@ -85,7 +88,7 @@ def epoch(
         learner, loss = _train(parts, rows.train, member.learner, key, order, first)
     else:
         learner, loss = _train_in_slots(parts, rows.train, member.learner, key, order, first, batch, steps)
-    return close(parts, rows, member, learner, loss, first + steps - 1, number, epochs)
+    return close(parts, rows, member, learner, loss, first + steps - 1, number, epochs, alone=alone)
 
 
 def close(
@@ -97,6 +100,8 @@ def close(
     last: Any,
     number: jax.Array,
     epochs: jax.Array,
+    *,
+    alone: bool = False,
 ) -> tuple[Member, dict[str, jax.Array]]:
     """Judge a member after an epoch; one that had ended before stays as it was.
 
@@ -109,6 +114,7 @@ def close(
         last: number of the last update.
         number: of the epoch, from 0.
         epochs: that the member has in all.
+        alone: whether it has not ended before for sure.
 
     Returns:
         The member after the epoch, and its line of the history.
@@ -118,6 +124,8 @@ def close(
     line |= _judge(parts, rows, evaluated)
     learner = learner._replace(moments=parts.optimizer.judged(learner.moments, line.get("val_loss", loss)))
     after = _close(parts, member, learner, evaluated, line, number, epochs)
+    if alone:
+        return after, line
     running = member.outcome == 0
     after = jax.tree.map(lambda new, old: jnp.where(running, new, old), after, member)
     return after, jax.tree.map(lambda value: jnp.where(running, value, jnp.nan), line)

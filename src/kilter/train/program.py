@@ -142,9 +142,10 @@ def _one_epoch(
     """All members after the epoch of this number, and its line of their history."""
 
     def single(own: Roster, member: Member, key: jax.Array, order: jax.Array) -> Any:
-        return epoch(own.parts, rows, member, key, order, number, own.epochs, own.batches)
+        return epoch(own.parts, rows, member, key, order, number, own.epochs, own.batches, alone=count == 1)
 
-    return over_members(single, len(roster.seats))(roster, members, training, roster.seats, orders)
+    count = len(roster.seats)
+    return over_members(single, count)(roster, members, training, roster.seats, orders)
 
 
 @cache
