@@ -24,7 +24,8 @@ What was measured lies in `benchmarks/results`, a file a row.
   that. "Whole call" holds all of Kilter's `kl.train`, with checks, plan and copies, against the same time of the peer.
 - Compiling is left out of these and has [its own table](#compiling-and-imports); no program is kept from before.
 - **The share of the limit** is the rate of floating point operations, of the products of updates and of judging all rows
-  at the end, over that of the machine's best matrix products, each size by the fastest of NumPy, PyTorch and XLA, measured in the same rounds.
+  at the end, over that of the machine's best matrix products, each size by the fastest of NumPy, PyTorch and XLA, measured
+  in the same rounds.
 - **Peers**: PyTorch eager, and compiled by TorchInductor (default; `max-autotune` in the main rows), with fused Adam,
   rows gathered once an epoch, images channels last; Flax with Optax as one program, a scan over all updates, donated;
   Keras on JAX by its stateless calls in the same scan (images: an update a call, as a scan is slower); scikit-learn.

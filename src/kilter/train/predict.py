@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from kilter.core.compiling import TRAINING
+from kilter.core.compiling import ANSWERING
 from kilter.losses import Loss
 from kilter.nn.layer import Layer
 from kilter.train import step
@@ -61,7 +61,7 @@ def _program(structure: Any, classes: bool) -> Callable[..., Told]:
         outputs = step.outputs(net, params, state, x, block=_BLOCK) if key is None else jax.vmap(drawn)(x)
         return Told(loss.read(outputs, classes), loss.noise(outputs), None if y is None else loss(outputs, y))
 
-    return jax.jit(forward, compiler_options=TRAINING)
+    return jax.jit(forward, compiler_options=ANSWERING)
 
 
 def predictions(form: Form, x: Any, y: Any = None, key: Any = None) -> Told:
