@@ -12,5 +12,6 @@ TRAINING = DRAWING | {
     "xla_cpu_prefer_vector_width": 512,
     "xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT",
 }
-# A lone call finds YNNPACK's threads asleep: 1,000 rows through 64-128-128-10 take 570 us with its products, 374 with Eigen's.
+# A lone call finds YNNPACK's threads asleep: 1,000 rows through 64-128-128-10 take 570 us with its products and 374 with
+# Eigen's.
 ANSWERING = TRAINING | {"xla_cpu_experimental_ynn_fusion_type": ""}
