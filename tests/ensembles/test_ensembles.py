@@ -91,7 +91,8 @@ def test_metrics_of_the_ensemble_and_of_its_members(three, runs, iris):
         expected = log_loss(part.y, three.predict_proba(part))
         assert three.metrics[f"{prefix}log_loss"] == pytest.approx(expected, rel=1e-6)
     assert three.score == three.metrics["accuracy"]
-    assert three.members == tuple(run.metrics for run in runs)
+    for metrics, run in zip(three.members, runs, strict=True):
+        assert metrics == pytest.approx(run.metrics, rel=1e-6)
     assert three.weights == (1 / 3,) * 3
     assert three.evaluate(iris.test.x, np.array(three.classes)[iris.test.y]) == {
         name: pytest.approx(three.metrics[f"test_{name}"]) for name in ("accuracy", "log_loss", "auc")

@@ -125,7 +125,7 @@ def close(
     learner = learner._replace(moments=parts.optimizer.judged(learner.moments, line.get("val_loss", loss)))
     after = _close(parts, member, learner, evaluated, line, number, epochs)
     if alone:
-        return after, line
+        return jax.tree.map(lambda new, old: new.astype(old.dtype), after, member), line
     running = member.outcome == 0
     after = jax.tree.map(lambda new, old: jnp.where(running, new, old), after, member)
     return after, jax.tree.map(lambda value: jnp.where(running, value, jnp.nan), line)
