@@ -37,6 +37,13 @@ class Key(NamedTuple):
     settings: str
 
 
+class _Ready(NamedTuple):
+    """A program in memory, and the shapes that it gives."""
+
+    out_info: Any
+    run: Callable[..., Any]
+
+
 @dataclass(frozen=True)
 class Lowered:
     """A program that is ready to be compiled, or found on disk.
@@ -73,21 +80,20 @@ class Program:
         self._jitted: Any = jax.jit(
             _versioned(function), static_argnames=static, donate_argnames=donated, compiler_options=options
         )
-        self._ready: dict[Key, Any] = {}
-        self._gives: dict[Key, Any] = {}
+        self._ready: dict[Key, _Ready] = {}
         _programs.add(self)
 
     def __call__(self, *arguments: Any) -> Any:
         """Run it."""
         ready = self._ready.get(self._key(arguments)) if self._ready else None
-        return self._jitted(*arguments) if ready is None else ready(*self._arrays(arguments))
+        return self._jitted(*arguments) if ready is None else ready.run(*self._arrays(arguments))
 
     def lower(self, *arguments: Any) -> Any:
         """What compiles the program for arguments like these, of which shapes are enough."""
         key, shelf = self._key(arguments), _shelf()
         ready = self._ready.get(key)
         if ready is not None:
-            return Lowered(self._gives[key], lambda: ready)
+            return Lowered(ready.out_info, lambda: ready.run)
         name = None if shelf is None else self._name(key, arguments)
         if shelf is None or name is None:
             return self._jitted.lower(*arguments)
@@ -107,25 +113,24 @@ class Program:
             shelf.drop(name)
             return None
 
-        self._gives[key] = out_info
-
         def load() -> Any:
             try:
-                self._ready[key] = _loaded(content[start:], key.tree, jax.tree.structure(out_info))
+                program = _loaded(content[start:], key.tree, jax.tree.structure(out_info))
             except Exception:  # whatever XLA says: what it does not take is compiled
                 shelf.drop(name)
                 return self._fresh(key, shelf, name, arguments).compile()
-            return self._ready[key]
+            self._ready[key] = _Ready(out_info, program)
+            return program
 
         return Lowered(out_info, load)
 
     def _fresh(self, key: Key, shelf: Shelf, name: str, arguments: Sequence[Any]) -> Lowered:
         lowered = self._jitted.lower(*arguments)
-        self._gives[key] = lowered.out_info
 
         def make() -> Any:
             asked, hits = counts.asked, counts.hits
-            self._ready[key] = program = compiled(lowered)
+            program = compiled(lowered)
+            self._ready[key] = _Ready(lowered.out_info, program)
             # What was itself read from disk XLA writes down without its functions, and says so when it is called.
             if counts.asked > asked and counts.hits == hits:
                 _writing().submit(_keep, shelf, name, lowered.out_info, program)
