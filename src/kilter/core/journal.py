@@ -5,7 +5,6 @@ import math
 import os
 import socket
 import time
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 
 from kilter.core import files
-from kilter.core.errors import DoubtWarning
+from kilter.core.doubts import warn
 from kilter.core.process import birth, here
 
 VERSION = 1
@@ -65,7 +64,7 @@ class Journal:
                     raise OSError(0, "another process has begun it anew")
                 stream.write(_line(line))
         except OSError as error:
-            warnings.warn(f"the log {self.file} ends here: {error.strerror or error}", DoubtWarning, stacklevel=2)
+            warn(f"the log {self.file} ends here: {error.strerror or error}")
             self.file = None
 
     def score(self, score: float, **line: Any) -> None:

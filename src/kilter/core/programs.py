@@ -10,13 +10,12 @@ import platform
 import sys
 import threading
 import time
-import warnings
 from pathlib import Path
 from typing import Any
 
 import jax
 
-from kilter.core.errors import DoubtWarning
+from kilter.core.doubts import warn
 
 _EVENTS = {
     "/jax/compilation_cache/compile_requests_use_cache": "asked",
@@ -85,11 +84,9 @@ def compiled(lowered: Any) -> Any:
     # What takes less may not have been worth a file to JAX.
     surely_kept = time.time() - began > 2 * _config.jax_persistent_cache_min_compile_time_secs
     if own_folder() is not None and counts.misses > before and not _mark(lowered, began, surely_kept):
-        warnings.warn(
+        warn(
             f"a compiled program was kept in {_kept[0]}, but JAX does not find it again on this machine, so that every "
-            "process compiles anew; set JAX_COMPILATION_CACHE_DIR to another folder, or delete this one",
-            DoubtWarning,
-            stacklevel=2,
+            "process compiles anew; set JAX_COMPILATION_CACHE_DIR to another folder, or delete this one"
         )
     return program
 

@@ -1,11 +1,11 @@
 """A dataset of a table: read, split, learned from the training rows, encoded."""
 
-import warnings
 from typing import Any
 
 import numpy as np
 
-from kilter.core.errors import DoubtWarning, InputError, within
+from kilter.core.doubts import warn
+from kilter.core.errors import InputError, within
 from kilter.data import arrays, cells
 from kilter.data.arrays import Array
 from kilter.data.columns import Choice, choose
@@ -62,7 +62,7 @@ def _is_table(given: Any) -> bool:
 
 def _warn(doubts: list[str | None]) -> None:
     for doubt in filter(None, doubts):
-        warnings.warn(doubt, DoubtWarning, stacklevel=4)  # at the call of from_table
+        warn(doubt)
 
 
 def _values(known: dict[str, Outcomes], target: str) -> Array:

@@ -104,7 +104,7 @@ def course_of(runs: Sequence[Run], data: Dataset | None, whole: bool) -> Course:
         last=last,
         train_score=learned,
         diverged=np.array([run.outcome is Outcome.DIVERGED for run in runs]),
-        recall=np.zeros((len(runs), 0)) if data is None else _recalls(runs, data),
+        recall=np.zeros((len(runs), 0)) if data is None or not uneven(data) else _recalls(runs, data),
         whole=whole,
     )
 
@@ -160,19 +160,23 @@ def constant(train: Part, part: Part, classes: int) -> Array:
 
 
 def _recalls(runs: Sequence[Run], data: Dataset) -> Array:
-    """Share of each class that is recognized, ``(seeds, classes)``; only where some classes are rare."""
-    if not data.classes:
-        return np.zeros((len(runs), 0))
-    counts = np.bincount(data.train.y, minlength=data.classes)
-    if counts.max() < UNEVEN * max(counts[counts > 0].min(), 1):
-        return np.zeros((len(runs), 0))
     part = deciding(data)
-    return np.stack([_recall(run, part, data.classes) for run in runs])
+    return recalls([run.predict_proba(part) for run in runs], part, data)
 
 
-def _recall(run: Run, part: Part, classes: int) -> Array:
-    right = run.predict_proba(part).argmax(-1) == part.y
-    with np.errstate(all="ignore"):
-        return np.array(
-            [right[part.y == index].mean() if (part.y == index).any() else np.nan for index in range(classes)]
-        )
+def recalls(told: Sequence[Array], part: Part, data: Dataset) -> Array:
+    """Share of each class that is recognized, ``(seeds, classes)``, from what each seed says of the rows of a part."""
+    return np.stack([_recall(each.argmax(-1) == part.y, part, data.classes) for each in told])
+
+
+def uneven(data: Dataset) -> bool:
+    """Whether some classes are rare, so that classes are looked at one by one."""
+    if not data.classes:
+        return False
+    counts = np.bincount(data.train.y, minlength=data.classes)
+    return bool(counts.max() >= UNEVEN * max(counts[counts > 0].min(), 1))
+
+
+def _recall(right: Array, part: Part, classes: int) -> Array:
+    own = [part.y == index for index in range(classes)]
+    return np.array([right[rows].mean() if rows.any() else np.nan for rows in own])

@@ -2,8 +2,6 @@
 
 import json
 import warnings
-from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,34 +9,23 @@ from typing import Any
 from kilter.core import files, job
 from kilter.core.checks import check_seed
 from kilter.core.devices import check_devices
+from kilter.core.doubts import warn
 from kilter.core.errors import DoubtWarning
 from kilter.data.dataset import Dataset
-from kilter.doctor.alone import lost
-from kilter.doctor.chart import Chart
+from kilter.doctor.attendant import Attendant, FindingWarning
 from kilter.doctor.checkup import Checkup
-from kilter.doctor.courses import course_of
 from kilter.doctor.cure import cure
-from kilter.doctor.examine import design_of, diagnosed
-from kilter.doctor.facts import Facts
-from kilter.doctor.probe import Patient
 from kilter.train import launch
 from kilter.train.check import check
-from kilter.train.fleet import Fleet
 from kilter.train.interrupt import interruptible
 from kilter.train.keeper import Keeper
 from kilter.train.launch import train_fleet
 from kilter.train.notes import joined, note_ends, noted
-from kilter.train.outcome import Outcome
 from kilter.train.recipe import Recipe
-from kilter.train.rows import scalings
 from kilter.train.run import Run
 from kilter.train.task import Task
 from kilter.train.watching import check_watch
 from kilter.vitals.watch import Watch, watch_of
-
-
-class FindingWarning(UserWarning):
-    """Something is going wrong in a training that is being watched."""
 
 
 def train(
@@ -128,58 +115,13 @@ def train(
 
 def _attended(task: Task, heal: bool, progress: bool | None) -> tuple[Run, Checkup | None]:
     """One training that is looked at on its way, and what is wrong with it where it is to be healed and lost."""
-    ((recipe, seed),) = task.members
-    chart, keeper, run = _before(recipe, task.data, seed), task.keeper, None
-    said = set() if keeper is None else set(map(tuple, keeper.more.get("said", ())))
-    for run, fleet in _parts(task, progress):
-        course = course_of([run], task.data, run.outcome is not Outcome.PAUSED)
-        chart = replace(chart, course=course)
-        bad = lost(chart, recipe.epochs)
-        checkup = diagnosed(chart, task.data.title, 0.0, bad=bad)
-        fresh = [finding for finding in checkup.findings if (finding.rule, finding.place) not in said]
-        for finding in fresh:
-            told = f"after epoch {course.epochs}: {finding.told}"
-            warnings.warn(told, FindingWarning, stacklevel=3)
-            if task.journal is not None:
-                task.journal.add(found=told)
-            said.add((finding.rule, finding.place))
-        if keeper is not None and fresh and run.outcome is not Outcome.INTERRUPTED:
-            keeper.more["said"] = sorted(said)
-            fleet.keep()  # so that they are not said again
-        if bad and heal and run.outcome is not Outcome.INTERRUPTED:
-            return run, checkup
-    assert run is not None
-    return run, None
-
-
-def _before(recipe: Recipe, data: Dataset, seed: int) -> Chart:
-    """What there is to see before the first epoch."""
-    scaling = scalings(recipe, data)
-    facts = Facts.of(data, scaling[0].apply(data.train.x), scaling[1].apply(data.train.y))
-    chart = Chart(design_of(recipe, data.shape, len(data.train)), facts)
-    patient = Patient(recipe, data, (seed,), scaling)
-    return replace(chart, start=patient.start(chart.design.anatomy))
-
-
-def _parts(task: Task, progress: bool | None) -> Iterator[tuple[Run, Fleet]]:
-    """The run and its fleet after 1, 2, 4, ... epochs, and at its end; it goes on where it paused, bit for bit."""
-    ((recipe, _),) = task.members
-    ends = [*(1 << power for power in range(max(recipe.epochs - 1, 0).bit_length())), None]
-    keeper, spent = task.keeper, Counter[str]()
-    if keeper is not None and keeper.saved is not None:
-        ends = ends[ends.index(keeper.saved.meta["until"]) :]
-        spent.update(keeper.more["spent"])
+    attendant = Attendant(task, heal)
+    ((_, fleet),) = launch.fleets(replace(task, visitor=attendant))
     with interruptible() as stop:
-        for end in ends:
-            if keeper is not None:
-                keeper.more["spent"] = dict(spent)
-            ((_, fleet),) = launch.fleets(replace(task, until=end))
-            (run,) = fleet.run(progress, stop)
-            spent.update(run.seconds)
-            yield replace(run, seconds=dict(spent)), fleet
-            if run.outcome is not Outcome.PAUSED:
-                return
-            task = replace(task, paused=fleet.paused())
+        (run,) = fleet.run(progress, stop)
+    if attendant.hopeless is None:
+        attendant.discharge(run, fleet)
+    return run, attendant.hopeless
 
 
 def _begun_again(
@@ -190,7 +132,7 @@ def _begun_again(
     recipe, sentence = _cured(run, checkup, task, None if log is None else f"{log}-cure", progress)
     words = "the run is lost, and was not healed" if recipe is None else "the run was lost and is begun again"
     _told(task, f"{words}: {sentence}")
-    warnings.warn(f"{words}: {sentence}", FindingWarning, stacklevel=3)
+    warn(f"{words}: {sentence}", FindingWarning)
     return run if recipe is None else _anew(joined(task, recipe, run.seed), progress, kept)
 
 

@@ -1,13 +1,13 @@
 """Which runs can be one ensemble, and on which data."""
 
 import json
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import jax
 
-from kilter.core.errors import DoubtWarning, InputError
+from kilter.core.doubts import warn
+from kilter.core.errors import InputError
 from kilter.data.dataset import Dataset
 from kilter.data.targets import Target
 from kilter.metrics import Metric, for_task
@@ -30,9 +30,7 @@ def check_runs(runs: Any) -> tuple[Run, ...]:
     if not kept:
         raise InputError(f"all {len(runs)} runs diverged; train them anew with a smaller learning rate")
     if len(kept) < len(runs):
-        warnings.warn(
-            f"{len(runs) - len(kept)} of {len(runs)} runs diverged and are left out", DoubtWarning, stacklevel=4
-        )
+        warn(f"{len(runs) - len(kept)} of {len(runs)} runs diverged and are left out")
     for run in kept[1:]:
         _check_pair(kept[0], run)
     return kept

@@ -1,6 +1,5 @@
 """What both estimators share: parameters, one training, and what is kept of it."""
 
-import warnings
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -10,6 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from kilter.core.doubts import warn
 from kilter.core.errors import InputError
 from kilter.data import Dataset, Part, Target, arrays
 from kilter.data.split import split
@@ -126,10 +126,9 @@ class KilterEstimator(BaseEstimator):
         elif hasattr(self, "validation_scores_"):
             del self.validation_scores_
         if run.outcome is Outcome.DIVERGED:
-            warnings.warn(
+            warn(
                 f"{type(self).__name__}: the training diverged in epoch {self.n_iter_}; lower learning_rate",
                 ConvergenceWarning,
-                stacklevel=4,
             )
         return self
 

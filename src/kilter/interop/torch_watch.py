@@ -10,7 +10,8 @@ from typing import Any, Self
 import numpy as np
 import torch
 
-from kilter.core.errors import DoubtWarning, InputError
+from kilter.core.doubts import warn
+from kilter.core.errors import InputError
 from kilter.doctor.chart import Chart, Start, Steps
 from kilter.doctor.examine import seen
 from kilter.doctor.words import Severity
@@ -270,4 +271,4 @@ class Watch:
     def _say_once(self, rule: str, sentence: str) -> None:
         if self._warns and rule not in self._warned:
             self._warned.add(rule)
-            warnings.warn(sentence, DoubtWarning, stacklevel=3)
+            warn(sentence)

@@ -1,7 +1,6 @@
 """LSUV: weights scaled layer by layer until every weighted layer gives outputs of unit variance on a batch."""
 
 import math
-import warnings
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
@@ -9,7 +8,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from kilter.core.errors import DoubtWarning, InputError
+from kilter.core.doubts import warn
+from kilter.core.errors import InputError
 from kilter.nn.initializers import LSUV
 from kilter.nn.layer import Layer, Params, State, Weighted
 
@@ -53,11 +53,7 @@ def lsuv(net: Layer, params: Params, state: State, x: Any, *, tolerance: float =
         if not math.isfinite(variance) or variance == 0.0:
             raise InputError(f"{place}: its outputs have variance {variance:g} on this batch; lsuv cannot scale that")
         if abs(variance - 1.0) > tolerance:
-            warnings.warn(
-                f"{place} gives variance {variance:g} after {tries} tries, as its biases vary too",
-                DoubtWarning,
-                stacklevel=2,
-            )
+            warn(f"{place} gives variance {variance:g} after {tries} tries, as its biases vary too")
     return scaled
 
 

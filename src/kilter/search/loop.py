@@ -2,7 +2,6 @@
 
 import math
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -11,8 +10,9 @@ from typing import Any
 
 from kilter.core import job
 from kilter.core.checks import check_seed
+from kilter.core.doubts import warn
 from kilter.core.drawn import is_open
-from kilter.core.errors import DoubtWarning, InputError
+from kilter.core.errors import InputError
 from kilter.core.journal import Journal
 from kilter.data.dataset import Dataset
 from kilter.search.dimension import Dimension
@@ -212,11 +212,9 @@ def _doubt(strategy: Strategy, trials: int) -> None:
     """Warn of a population that would end half trained."""
     if isinstance(strategy, PBT) and trials < strategy.needed:
         reached = max(1, strategy.every * (trials // strategy.population))
-        warnings.warn(
+        warn(
             f"search(trials={trials}): {strategy!r} needs {strategy.needed} trials and will end after about epoch "
-            f"{reached} of {strategy.epochs}; give trials={strategy.needed}, or a longer every",
-            DoubtWarning,
-            stacklevel=3,
+            f"{reached} of {strategy.epochs}; give trials={strategy.needed}, or a longer every"
         )
 
 

@@ -1,11 +1,11 @@
 """Trials of a study in an Optuna storage as well, for the tools that read such."""
 
-import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from kilter.core.errors import DoubtWarning, FileError, InputError
+from kilter.core.doubts import warn
+from kilter.core.errors import FileError, InputError
 from kilter.search import objectives
 from kilter.search.dimension import Dimension
 from kilter.search.strategies.replay import quiet
@@ -60,7 +60,7 @@ class Mirror:
             try:
                 self._guarded(lambda trial=trial: self._study.add_trial(self._trial(trial)))
             except FileError as error:
-                warnings.warn(f"{error}; the search goes on and tries again", DoubtWarning, stacklevel=2)
+                warn(f"{error}; the search goes on and tries again")
                 return
             self._known.add(trial.id)
 

@@ -1,11 +1,11 @@
 """Does the recipe fit the data? Refuses what cannot work before anything compiles, and warns of what is rarely meant."""
 
 import math
-import warnings
 from collections.abc import Sequence
 
+from kilter.core.doubts import warn
 from kilter.core.drawn import Distribution
-from kilter.core.errors import DoubtWarning, InputError, within
+from kilter.core.errors import InputError, within
 from kilter.core.paths import walk
 from kilter.data.dataset import Dataset
 from kilter.metrics import Metric, default, for_task
@@ -99,11 +99,7 @@ def _doubt_outputs(recipe: Recipe) -> None:
     last = last_layer(recipe.net)
     if recipe.loss.takes != "logits" or not isinstance(last, Activation) or last.bounds == (-math.inf, math.inf):
         return
-    warnings.warn(
-        f"the net ends in {last!r}, but {recipe.loss!r} takes logits and squashes them itself: remove that last layer",
-        DoubtWarning,
-        stacklevel=6,
-    )
+    warn(f"the net ends in {last!r}, but {recipe.loss!r} takes logits and squashes them itself: remove that last layer")
 
 
 def _doubt_objective(recipe: Recipe, rows: int) -> None:
@@ -115,8 +111,4 @@ def _doubt_objective(recipe: Recipe, rows: int) -> None:
         doubts.append(f"batch_size={recipe.batch_size} is less than the {rows} training rows: set it to {rows}")
     doubts += [f"the net has {layer!r}: leave it out" for _, layer in walk(recipe.net) if isinstance(layer, DROPOUTS)]
     if doubts:
-        warnings.warn(
-            f"{recipe.optimizer!r} needs a loss that stays the same from update to update, but {'; '.join(doubts)}",
-            DoubtWarning,
-            stacklevel=6,
-        )
+        warn(f"{recipe.optimizer!r} needs a loss that stays the same from update to update, but {'; '.join(doubts)}")

@@ -3,7 +3,6 @@
 import logging
 import shutil
 import time
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +13,8 @@ import jax
 import numpy as np
 
 from kilter.core import job, trees
-from kilter.core.errors import DoubtWarning, FileError
+from kilter.core.doubts import warn
+from kilter.core.errors import FileError
 from kilter.train.every import Every
 from kilter.train.packing import Packed, checksum, unpacked
 
@@ -94,7 +94,7 @@ class Checkpoints:
                 return self._read(step, like)
             except Exception as error:  # whatever Orbax makes of a spoiled file
                 told = f"the checkpoint {self.folder / str(step)} is corrupt ({_short(error)}); it is passed over"
-                warnings.warn(told, DoubtWarning, stacklevel=2)
+                warn(told)
         if self.steps:
             raise FileError(
                 f"cannot read {self.folder}: all its checkpoints are corrupt; name another folder or remove it"
@@ -143,7 +143,7 @@ class Checkpoints:
                 shutil.rmtree(path, ignore_errors=True)
             if not self._warned:
                 told = f"cannot write a checkpoint to {self.folder} ({_short(error)})"
-                warnings.warn(f"{told}; the work goes on, the last good one stays", DoubtWarning, stacklevel=4)
+                warn(f"{told}; the work goes on, the last good one stays")
             self._warned = True
 
 

@@ -1,10 +1,10 @@
 """The engine: members of one structure on their way through training, a stack of them at a time."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import wraps
+from functools import cached_property, wraps
 from typing import Any
 
 import jax
@@ -14,7 +14,7 @@ from kilter.core import job, trees
 from kilter.core.kept import made
 from kilter.data.dataset import Dataset
 from kilter.nn.precision import arrays_in
-from kilter.train import batches, carried, pace, snapshot
+from kilter.train import batches, carried, pace, snapshot, visits
 from kilter.train.checkpoints import Saved
 from kilter.train.ending import run_of
 from kilter.train.epoch import Member, Rows
@@ -108,6 +108,8 @@ class Fleet:
             jobs += [pool.submit(made, lowered) for lowered in self._training(stack)]
             jobs.append(pool.submit(made, stack.judge.lower(*stack.judging(self.judged, bool(self.data.classes)))))
             jobs += [pool.submit(made, lowered) for lowered in self.watcher.lowered(stack, self.rows.train)]
+            if self.task.visitor is not None:
+                jobs.append(pool.submit(made, stack.glance.lower(*self._glancing(stack, ()))))
             for each in jobs:
                 each.result()
         self.seconds["compile"] = time.perf_counter() - began
@@ -208,8 +210,10 @@ class Fleet:
 
     def _epochs(self, line: Line, stop: Interrupt) -> Outcome:
         """Run epochs, a chunk at a time, every stack in turn, until all members have ended."""
-        keeper, chunk = self.task.keeper, 1
+        keeper, visitor, chunk = self.task.keeper, self.task.visitor, 1
         while self.stacks:
+            if visitor is not None and visits.due(self.done) and visitor(self):
+                return Outcome.PAUSED
             if keeper is not None and job.most(stop.asked)[0]:
                 self.keep()
                 return Outcome.INTERRUPTED
@@ -240,6 +244,8 @@ class Fleet:
     def _next(self) -> int:
         """The next epoch after which something else than training is to be done, at most the last one."""
         keeper, ends = self.task.keeper, [self.watcher.next(self.stacks, self.done, self.most)]
+        if self.task.visitor is not None:
+            ends.append(visits.following(self.done))
         if keeper is not None:
             looks = stride(self.size, self.most)
             ends += [keeper.next(self.done, self.most), self.done + looks - self.done % looks]
@@ -272,6 +278,25 @@ class Fleet:
     def _record(self, stack: Stack, history: dict[str, Any], first: int) -> None:
         for name, column in history.items():
             self.column(name)[stack.indices, first : first + column.shape[1]] = column
+
+    def glance(self, *parts: str) -> dict[str, Told]:
+        """What the member of a fleet of one says now of the rows of these parts, and of some training rows."""
+        (stack,) = self.stacks
+        return trees.take(fetched(stack.glance(*self._glancing(stack, parts))), 0)
+
+    def _glancing(self, stack: Stack, parts: Sequence[str]) -> tuple[Any, ...]:
+        rows = {name: self.judged[name] for name in ("train", *parts)}
+        return stack.glancing(rows, {"train": self.asked}, bool(self.data.classes))
+
+    @property
+    def lines(self) -> dict[str, Any]:
+        """The history so far, ``(members, epochs)`` by name."""
+        return {name: column[:, : self.done].astype(float) for name, column in self.history.items()}
+
+    @cached_property
+    def asked(self) -> Any:
+        """Numbers of the training rows that `glance` asks."""
+        return visits.asked(self.data, self.most)
 
     def settle(self) -> None:
         """Bring the members of all stacks to the host, and what they say of the rows; a stack that is read is freed."""

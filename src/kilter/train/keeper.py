@@ -3,7 +3,6 @@
 import hashlib
 import json
 import time
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from importlib.metadata import version
@@ -15,7 +14,8 @@ import numpy as np
 
 from kilter.core import files, job, trees
 from kilter.core.devices import free_memory
-from kilter.core.errors import DoubtWarning, FileError, InputError
+from kilter.core.doubts import warn
+from kilter.core.errors import FileError, InputError
 from kilter.core.journal import Journal
 from kilter.core.lock import alone
 from kilter.data.fingerprint import fingerprint
@@ -114,7 +114,7 @@ class Keeper:
     def found(self, task: "Task") -> Saved | None:
         """The checkpoint that these members go on from, which is then let go; None where it is of others."""
         saved = self.saved
-        if saved is None or (saved.meta["members"], saved.meta["until"]) != (task.seats, task.until):
+        if saved is None or saved.meta["members"] != task.seats:
             return None
         self.saved = None
         return saved
@@ -138,7 +138,7 @@ class Keeper:
         assert self._checkpoints is not None
         if not job.first():
             return
-        own = {"members": task.seats, "until": task.until, "journal": _position(task.journal), "more": self.more}
+        own = {"members": task.seats, "journal": _position(task.journal), "more": self.more}
         self._checkpoints.save(state, own | dict(meta), epoch=meta["done"], score=score)
 
     def end(self, places: Sequence[int], runs: Sequence[Run], journal: Journal | None) -> None:
@@ -152,7 +152,7 @@ class Keeper:
             facts = {"version": VERSION, "members": sorted(self.runs), "journal": _position(journal)}
             files.write(self.folder / _ENDED, json.dumps(facts).encode())
         except FileError as error:
-            warnings.warn(f"{error}; what was trained is not kept there", DoubtWarning, stacklevel=3)
+            warn(f"{error}; what was trained is not kept there")
 
     def _place(self, place: int) -> Path:
         return self.folder / _RUNS / str(place)

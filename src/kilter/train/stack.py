@@ -7,7 +7,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 from kilter.train.epoch import Member, Rows
-from kilter.train.judging import judging
+from kilter.train.judging import glancing, judging
 from kilter.train.layout import Layout
 from kilter.train.outcome import Outcome
 from kilter.train.placing import fetched, to_places, to_shares
@@ -81,6 +81,15 @@ class Stack:
     def judging(self, rows: dict[str, Batch], classes: bool) -> tuple[Any, ...]:
         """What the program that judges the members on all rows is called with."""
         return self.roster.parts, self.members, rows, classes, self.mesh
+
+    @property
+    def glance(self) -> Any:
+        """The program that says what the stack makes of some rows now."""
+        return glancing(self.quickly)
+
+    def glancing(self, rows: dict[str, Batch], chosen: dict[str, Array], classes: bool) -> tuple[Any, ...]:
+        """What that program is called with."""
+        return self.roster.parts, self.members, rows, chosen, classes, self.mesh
 
     @property
     def running(self) -> Array:

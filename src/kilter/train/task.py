@@ -12,6 +12,7 @@ from kilter.train.outcome import Outcome
 from kilter.train.paused import Paused
 from kilter.train.recipe import Recipe
 from kilter.train.run import Run
+from kilter.train.visits import Visitor
 from kilter.vitals.watch import Watch
 
 
@@ -34,6 +35,7 @@ class Task:
         keeper: that checkpoints are left with; None: with none.
         devices: that the batches of each member are spread over.
         shard: whether these keep the optimizer's state in shards; None: where memory asks for it.
+        visitor: who looks at them on their way and may end them; None: nobody.
     """
 
     members: Sequence[tuple[Recipe, int]]
@@ -50,6 +52,7 @@ class Task:
     keeper: Keeper | None = None
     devices: int = 1
     shard: bool | None = None
+    visitor: Visitor | None = None
 
     def take(self, indices: Sequence[int]) -> "Task":
         """The same for some of the members."""

@@ -1,13 +1,13 @@
 """Making a stream: its rows are read once, to learn what they are and to keep those that are held out."""
 
-import warnings
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from kilter.core.checks import check_seed
-from kilter.core.errors import DoubtWarning, InputError, within
+from kilter.core.doubts import warn
+from kilter.core.errors import InputError, within
 from kilter.data.arrays import Array
 from kilter.data.dataset import Part
 from kilter.data.stream import Stream
@@ -65,7 +65,7 @@ def made(
         origin, reader, tuple(first.lengths), kept.ends(shares)[-1], seed, trained, weight / trained, budget
     )  # fmt: skip
     for doubt in [*_lost(first), *draft.doubts]:
-        warnings.warn(doubt, DoubtWarning, stacklevel=3)  # at the call of stream
+        warn(doubt)
     return _stream(feed, parts, notes, None if target is None else getattr(reader, "door", None))
 
 
