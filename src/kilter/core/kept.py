@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache, wraps
+from functools import cache, lru_cache, wraps
 from hashlib import sha256
 from typing import Any, NamedTuple
 from weakref import WeakSet
@@ -203,8 +203,8 @@ def let_go() -> None:
 
 
 def _like(leaf: Any) -> Hashable:
-    known = jax.typeof(leaf)
-    return known.shape, str(known.dtype), known.weak_type
+    known = leaf.aval if isinstance(leaf, jax.Array) else jax.typeof(leaf)
+    return known.shape, known.dtype, known.weak_type
 
 
 def _on_one_device(arguments: Any) -> bool:
@@ -241,7 +241,12 @@ def _is_plain(value: Any) -> bool:
 def _settings() -> str:
     """JAX's own, those of a block around included."""
     config: Any = jax.config
-    return re.sub(r" at 0x[0-9a-f]+", "", repr(sorted(config.values.items(), key=lambda each: each[0])))
+    return _in_words(tuple(config.values.items()))
+
+
+@lru_cache(8)
+def _in_words(settings: tuple[tuple[str, Any], ...]) -> str:
+    return re.sub(r" at 0x[0-9a-f]+", "", repr(sorted(settings, key=lambda each: each[0])))
 
 
 @cache

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from kilter.core.errors import join
+from kilter.core.remembered import remembered
 from kilter.nn.activations import Activation, Identity
 from kilter.nn.dropouts import ALL as DROPOUTS
 from kilter.nn.initializer import fans
@@ -69,19 +70,7 @@ class Anatomy:
     @classmethod
     def of(cls, recipe: Recipe, shape: Shape) -> "Anatomy":
         """Of a recipe on examples of a shape; nothing is run."""
-        organs: list[Organ] = []
-
-        def note(layer: Layer, params: Any, state: Any, x: Any, key: Any, place: str) -> Any:
-            y, after = layer.apply(params, state, x, key=key)
-            organs.append(Organ(len(organs), join("net", place), layer, tuple(x.shape[1:]), tuple(y.shape[1:])))
-            return params, after, y
-
-        def run(key: jax.Array, x: jax.Array) -> Any:
-            params, state = recipe.net.init(key, shape)
-            return recipe.net.visit(note, params, state, x)[2]
-
-        jax.eval_shape(run, jax.random.key(0), jax.ShapeDtypeStruct((2, *shape), np.float32))
-        return cls(tuple(organs))
+        return cls(_organs(recipe.net, tuple(shape)))
 
     def having(self, role: Role) -> tuple[Organ, ...]:
         """Organs of a role."""
@@ -131,6 +120,23 @@ class Anatomy:
     def pairs(self) -> Iterator[tuple[Organ, Organ]]:
         """Neighboring layers with kernels."""
         yield from pairwise(self.weighted)
+
+
+@remembered(numbers=True)
+def _organs(net: Layer, shape: Shape) -> tuple[Organ, ...]:
+    organs: list[Organ] = []
+
+    def note(layer: Layer, params: Any, state: Any, x: Any, key: Any, place: str) -> Any:
+        y, after = layer.apply(params, state, x, key=key)
+        organs.append(Organ(len(organs), join("net", place), layer, tuple(x.shape[1:]), tuple(y.shape[1:])))
+        return params, after, y
+
+    def run(key: jax.Array, x: jax.Array) -> Any:
+        params, state = net.init(key, shape)
+        return net.visit(note, params, state, x)[2]
+
+    jax.eval_shape(run, jax.random.key(0), jax.ShapeDtypeStruct((2, *shape), np.float32))
+    return tuple(organs)
 
 
 def is_identity(layer: Layer) -> bool:

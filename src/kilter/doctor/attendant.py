@@ -4,18 +4,20 @@ from dataclasses import replace
 
 from kilter.core.doubts import warn
 from kilter.doctor.alone import lost
-from kilter.doctor.chart import Chart, Course
+from kilter.doctor.anatomy import Anatomy
+from kilter.doctor.chart import Chart, Course, Start
 from kilter.doctor.checkup import Checkup
 from kilter.doctor.courses import chance_score, course_of
 from kilter.doctor.examine import design_of, diagnosed
 from kilter.doctor.facts import Facts
 from kilter.doctor.glimpse import glimpse_of
-from kilter.doctor.probe import Patient
+from kilter.doctor.probe import Patient, start_of
 from kilter.train.fleet import Fleet
 from kilter.train.outcome import Outcome
 from kilter.train.rows import scalings
 from kilter.train.run import Run
 from kilter.train.task import Task
+from kilter.vitals.taps import places_of
 
 
 class FindingWarning(UserWarning):
@@ -51,7 +53,8 @@ class Attendant:
         self._look(course_of([run], self._task.data, not interrupted), fleet, interrupted=interrupted)
 
     def _look(self, course: Course, fleet: Fleet, interrupted: bool = False) -> bool:
-        self._chart = replace(self._chart, course=course)
+        start = self._chart.start or _start(fleet, self._chart.design.anatomy)
+        self._chart = replace(self._chart, start=start, course=course)
         bad = lost(self._chart, self._epochs)
         checkup = diagnosed(self._chart, self._task.data.title, 0.0, bad=bad)
         if self._say(checkup, course.epochs) and not interrupted:
@@ -75,9 +78,16 @@ class Attendant:
 
 
 def _before(task: Task) -> Chart:
-    """What there is to see before the first epoch."""
-    ((recipe, seed),), data = task.members, task.data
-    scaling = scalings(recipe, data)
-    facts = Facts.of(data, scaling[0].apply(data.train.x), scaling[1].apply(data.train.y))
-    chart = Chart(design_of(recipe, data.shape, len(data.train)), facts)
-    return replace(chart, start=Patient(recipe, data, (seed,), scaling).start(chart.design.anatomy))
+    """What there is to see before anything runs."""
+    ((recipe, _),), data = task.members, task.data
+    return Chart(design_of(recipe, data.shape, len(data.train)), Facts.of(data, *scalings(recipe, data)))
+
+
+def _start(fleet: Fleet, anatomy: Anatomy) -> Start:
+    """The untrained network: as it was recorded where all of it is watched, else looked at for this."""
+    ((recipe, seed),), data = fleet.task.members, fleet.data
+    places, trace = places_of(recipe.net, data.shape), fleet.watcher.trace(0)
+    if trace is None or not trace.tells_all(places):
+        return Patient(recipe, data, (seed,), fleet.scaling).start(anatomy)
+    chance = recipe.loss.chance(fleet.scaling[1].apply(data.train.y), data.classes)
+    return start_of(places, trace[:1].vitals, fleet.began_with(), anatomy, chance)

@@ -47,7 +47,7 @@ class Start:
 
     Attributes:
         places: of the tapped layers and of the weights.
-        vitals: of them.
+        vitals: of them; no update is made, so that its size is NaN.
         alike: for each layer with a kernel, in the order of `Anatomy.weighted`, the share of its units that have the
             incoming weights of another unit, ``(seeds, layers)``.
         strength: for each, standard deviation of its weights over the one that keeps the signal.

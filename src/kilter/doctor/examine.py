@@ -77,7 +77,7 @@ def observed(recipe: Recipe, data: Dataset, depth: Depth, seed: int) -> Chart:
     count, budget = _DEPTHS[depth]
     seeds = tuple(range(seed, seed + count))
     scaling = scalings(recipe, data)
-    rows = Facts.of(data, scaling[0].apply(data.train.x), scaling[1].apply(data.train.y))
+    rows = Facts.of(data, *scaling)
     chart = Chart(design_of(recipe, data.shape, len(data.train)), rows)
     if depth == "quick" and hopeless(chart):
         return chart
@@ -114,7 +114,7 @@ def _of_run(run: Run, data: Dataset | None, depth: Depth) -> Checkup:
 def _with_rows(chart: Chart, run: Run, data: Dataset, depth: Depth) -> Chart:
     check(run.recipe, data)
     inputs, targets = run.inputs, run.targets
-    rows = Facts.of(data, inputs.apply(data.train.x), targets.apply(data.train.y))
+    rows = Facts.of(data, inputs, targets)
     patient = Patient(run.recipe, data, (run.seed,), (inputs, targets))
     assert chart.course is not None
     course = with_organs(chart.course, [run], chart.design.anatomy, patient.x)

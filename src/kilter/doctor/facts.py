@@ -1,16 +1,27 @@
 """What the rows are like, told from the arrays alone."""
 
+import weakref
+import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from kilter.data.dataset import Dataset, Part
+from kilter.train.rows import Scaling
 
 Array = np.ndarray[Any, Any]
 # Rows of which neighbors are looked for, at most and at least, and neighbors that vote.
 _NEIGHBORS, _LEAST, _VOTES = 2000, 50, 5
 _SPARSE = 0.25
+# Most rows of which quartiles are taken, and numbers that are looked at in one piece.
+_QUARTILES, _PIECE = 4000, 1 << 17
+# What is known of datasets that are still there, by their identity, and what it was told from.
+_known: dict[int, tuple[Any, "Facts"]] = {}
+
+
+_AS_IT_IS = Scaling()
 
 
 @dataclass(frozen=True)
@@ -60,13 +71,24 @@ class Facts:
     runs: float
 
     @classmethod
-    def of(cls, data: Dataset, x: Array | None = None, y: Array | None = None) -> "Facts":
-        """Look at a dataset; ``x`` and ``y`` are its training rows as the network gets them, where that differs."""
+    def of(cls, data: Dataset, inputs: Scaling = _AS_IT_IS, targets: Scaling = _AS_IT_IS) -> "Facts":
+        """Look at a dataset as the network gets it; what is known of one that has not changed is not looked at again."""
+        seen = _seen(data, inputs, targets)
+        if id(data) not in _known:
+            weakref.finalize(data, _known.pop, id(data), None)
+        elif _known[id(data)][0] == seen:
+            return _known[id(data)][1]
+        found = cls._looked_up(data, inputs.apply(data.train.x), targets.apply(data.train.y))
+        _known[id(data)] = seen, found
+        return found
+
+    @classmethod
+    def _looked_up(cls, data: Dataset, x: Array, y: Array) -> "Facts":
         train, held = data.train, data.validation
-        x, y = train.x if x is None else x, train.y if y is None else y
-        columns = x.reshape(-1, x.shape[-1]).astype(np.float64)
+        columns = x.reshape(-1, x.shape[-1])
         finite = np.isfinite(columns)
-        columns = np.where(finite, columns, 0.0)
+        columns = columns if finite.all() else np.where(finite, columns, np.float32(0))
+        center, spread = _moments(columns)
         numbers = y.reshape(len(y), -1).astype(np.float64) if data.target.task == "numbers" else np.zeros((len(y), 0))
         return cls(
             rows=len(train),
@@ -74,9 +96,9 @@ class Facts:
             classes=data.classes,
             task=data.target.task,
             finite=float(finite.mean()),
-            center=columns.mean(0),
-            spread=columns.std(0),
-            size=float(np.sqrt(np.square(columns).mean())),
+            center=center,
+            spread=spread,
+            size=float(np.sqrt((np.square(center) + np.square(spread)).mean())),
             farthest=_farthest(columns),
             target_center=numbers.mean(0),
             target_spread=numbers.std(0),
@@ -90,12 +112,33 @@ class Facts:
         )
 
 
+def _seen(data: Dataset, inputs: Scaling, targets: Scaling) -> tuple[Any, ...]:
+    """What facts are told from, in brief: another one where rows were changed in place."""
+    rows = [(part.x.sum().item(), zlib.crc32(part.y.tobytes())) for part in data.parts.values()]
+    return *rows, *((repr(each.preprocess), _bytes(each.statistics)) for each in (inputs, targets))
+
+
+def _bytes(statistics: Mapping[str, Any]) -> list[tuple[str, bytes]]:
+    return [(name, np.asarray(values).tobytes()) for name, values in statistics.items()]
+
+
+def _moments(columns: Array) -> tuple[Array, Array]:
+    """Mean and standard deviation of each column, added up in float64."""
+    center, piece = columns.mean(0, dtype=np.float64), max(1, _PIECE // columns.shape[1])
+    squares = [np.square(columns[start : start + piece] - center).sum(0) for start in range(0, len(columns), piece)]
+    return center, np.sqrt(np.sum(squares, axis=0) / len(columns))
+
+
 def _farthest(columns: Array) -> Array:
-    """Of sparse columns, a quarter of which is one value, such as pixels, 0: all their other values are far from it."""
-    low, middle, high = np.quantile(columns, (0.25, 0.5, 0.75), axis=0)
-    sparse = (columns == middle).mean(0) > _SPARSE
+    """Of sparse columns, a quarter of which is one value, such as pixels, 0: all their other values are far from it.
+
+    Quartiles are those of some rows, evenly spread; the farthest value is that of all.
+    """
+    some = columns[:: -(-len(columns) // _QUARTILES)].astype(np.float64)
+    low, middle, high = np.quantile(some, (0.25, 0.5, 0.75), axis=0)
+    sparse = (some == middle).mean(0) > _SPARSE
     width = np.where(sparse | (high == low), np.inf, high - low)
-    return np.abs(columns - middle).max(0) / width
+    return np.maximum(columns.max(0) - middle, middle - columns.min(0)) / width
 
 
 def _shares(part: Part, classes: int) -> Array:

@@ -12,7 +12,6 @@ from kilter.core.keys import named
 from kilter.data.dataset import Dataset
 from kilter.doctor.anatomy import Anatomy, matched_std
 from kilter.doctor.chart import Start, Steps
-from kilter.nn.layer import shapes
 from kilter.optim.optimizer import spanning
 from kilter.train.batches import updates
 from kilter.train.order import permutation
@@ -21,7 +20,8 @@ from kilter.train.program import drawing
 from kilter.train.recipe import Recipe
 from kilter.train.rows import Scaling
 from kilter.train.step import Batch, Learner, Parts, step
-from kilter.vitals import Places, measure, places
+from kilter.vitals import Places, Vitals, measure
+from kilter.vitals.taps import places_of
 
 Array = np.ndarray[Any, Any]
 # Rows that the untrained network is looked at on.
@@ -52,13 +52,8 @@ class Patient:
         rows = self._batch(chosen)
         keys = jax.vmap(lambda seed: named(jax.random.key(seed), "look"))(np.array(self.seeds, np.uint32))
         vitals = jax.device_get(_look(self.parts, self.learners, rows, keys))
-        kernels = jax.device_get(self._kernels(anatomy))
-        stds = [matched_std(anatomy, o, k.shape[1:]) for o, k in zip(anatomy.weighted, kernels, strict=True)]
-        alike, strength = np.zeros((2, len(self.seeds), len(kernels)))
-        for place, (kernel, std) in enumerate(zip(kernels, stds, strict=True)):
-            alike[:, place], strength[:, place] = _alike(kernel), _std(kernel) / max(std, 1e-30)
         chance = self.recipe.loss.chance(self.y, self.data.classes)
-        return Start(self._places(), vitals, alike, strength, float(chance))
+        return start_of(self._places(), vitals, jax.device_get(self.learners.params), anatomy, chance)
 
     def steps(self, count: int = 50) -> Steps:
         """The first updates."""
@@ -81,13 +76,26 @@ class Patient:
         return Batch(*rows)
 
     def _places(self) -> Places:
-        params, state, _ = shapes(self.recipe.net, self.x.shape[1:])
-        return places(self.recipe.net, params, state, self.x.shape[1:])
+        return places_of(self.recipe.net, self.x.shape[1:])
 
-    def _kernels(self, anatomy: Anatomy) -> list[Any]:
-        """The kernel of each layer that has one, ``(seeds, *window, in, out)``."""
-        leaves = dict(zip(self._places().weights, jax.tree.leaves(self.learners.params), strict=True))
-        return [leaves[f"{organ.path}.kernel".lstrip(".")] for organ in anatomy.weighted]
+
+def start_of(places: Places, vitals: Vitals, params: Any, anatomy: Anatomy, chance: float) -> Start:
+    """The untrained network, by its vitals and its parameters, with a leading axis of seeds each.
+
+    Args:
+        places: of the vitals.
+        vitals: on some rows.
+        params: on the host.
+        anatomy: of the network.
+        chance: loss of the best constant prediction.
+    """
+    leaves = dict(zip(places.weights, jax.tree.leaves(params), strict=True))
+    kernels = [leaves[f"{organ.path}.kernel".lstrip(".")] for organ in anatomy.weighted]
+    alike, strength = np.zeros((2, len(vitals.whole.loss), len(kernels)))
+    for place, (organ, kernel) in enumerate(zip(anatomy.weighted, kernels, strict=True)):
+        std = matched_std(anatomy, organ, kernel.shape[1:])
+        alike[:, place], strength[:, place] = _alike(kernel), _std(kernel) / max(std, 1e-30)
+    return Start(places, vitals, alike, strength, float(chance))
 
 
 @partial(jax.jit, compiler_options=QUICKLY)
@@ -95,7 +103,7 @@ def _look(parts: Parts, learners: Learner, rows: Batch, keys: Any) -> Any:
     def one(learner: Learner, key: Any) -> Any:
         return measure(
             parts.net, parts.loss, learner.params, learner.state, rows.x, rows.y, weights=rows.weights, key=key,
-            penalty=parts.penalty, optimizer=parts.optimizer, moments=learner.moments,
+            penalty=parts.penalty,
         )  # fmt: skip
 
     return jax.vmap(one)(learners, keys)
@@ -136,7 +144,13 @@ def _alike(kernel: Array) -> Array:
     count = units.shape[-1]
     if count < 2:
         return np.zeros(len(kernel))
-    return np.array([(count - len({column.tobytes() for column in each.T})) / (count - 1) for each in units])
+    return np.array([(count - _kinds(each)) / (count - 1) for each in units])
+
+
+def _kinds(units: Array) -> int:
+    """How many different columns there are; most often two rows tell them apart."""
+    first, count = len({column.tobytes() for column in units[:2].T}), units.shape[1]
+    return count if first == count else len({column.tobytes() for column in units.T})
 
 
 def _std(kernel: Array) -> Array:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import KW_ONLY
-from functools import lru_cache
 from typing import Any, ClassVar, Self
 
 import jax
@@ -10,6 +9,7 @@ import numpy as np
 
 from kilter.core.keys import named
 from kilter.core.listed import Listed
+from kilter.core.remembered import remembered
 from kilter.core.specs import option, part
 from kilter.nn.initializers import Initializer, Matched, Zeros
 
@@ -143,25 +143,11 @@ def shapes(layer: Layer, shape: Shape) -> tuple[Params, State, Shape]:
     Raises:
         InputError: the shape does not fit; names the layer's path.
     """
-    return _shapes(_Alike(layer), tuple(shape))
+    return _shapes(layer, tuple(shape))
 
 
-class _Alike:
-    """A layer as a key: numbers change no shape, so layers of one structure are the same."""
-
-    def __init__(self, layer: Layer) -> None:
-        self.layer, self.structure = layer, jax.tree.structure(layer)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Alike) and self.structure == other.structure
-
-    def __hash__(self) -> int:
-        return hash(self.structure)
-
-
-@lru_cache(1024)  # tracing a net takes longer than training a small one for an epoch
-def _shapes(alike: _Alike, shape: Shape) -> tuple[Params, State, Shape]:
-    layer = alike.layer
+@remembered(numbers=False)
+def _shapes(layer: Layer, shape: Shape) -> tuple[Params, State, Shape]:
     key = jax.eval_shape(jax.random.key, 0)  # nothing is computed, so nothing compiles
     params, state = jax.eval_shape(lambda key: layer.init(key, shape), key)
     return params, state, output_shape(layer, params, state, shape)

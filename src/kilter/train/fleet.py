@@ -284,6 +284,10 @@ class Fleet:
         (stack,) = self.stacks
         return trees.take(fetched(stack.glance(*self._glancing(stack, parts))), 0)
 
+    def began_with(self) -> Any:
+        """Parameters of the member of a fleet of one before its first epoch, ``(1, ...)`` each, where it is watched."""
+        return self.watcher.began(self.stacks, self._draw)
+
     def _glancing(self, stack: Stack, parts: Sequence[str]) -> tuple[Any, ...]:
         rows = {name: self.judged[name] for name in ("train", *parts)}
         return stack.glancing(rows, {"train": self.asked}, bool(self.data.classes))
@@ -296,7 +300,7 @@ class Fleet:
     @cached_property
     def asked(self) -> Any:
         """Numbers of the training rows that `glance` asks."""
-        return visits.asked(self.data, self.most)
+        return visits.asked(self.data)
 
     def settle(self) -> None:
         """Bring the members of all stacks to the host, and what they say of the rows; a stack that is read is freed."""

@@ -1,7 +1,7 @@
 """Measures the members of a fleet between its epochs, in a program of its own: that of training stays as it is."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache
 from typing import Any
 
 import jax
@@ -10,9 +10,10 @@ import numpy as np
 from jax.sharding import Mesh
 
 from kilter.core import trees
+from kilter.core.compiling import QUICKLY
 from kilter.core.errors import within
+from kilter.core.kept import Program
 from kilter.data.dataset import Dataset
-from kilter.nn.layer import shapes
 from kilter.train.batches import updates
 from kilter.train.epoch import Member
 from kilter.train.order import permutation
@@ -26,7 +27,7 @@ from kilter.train.task import Task
 from kilter.vitals.measure import Vitals, measure
 from kilter.vitals.recorder import Recorder
 from kilter.vitals.store import vitals_of
-from kilter.vitals.taps import Places, places
+from kilter.vitals.taps import places_of
 from kilter.vitals.trace import Trace
 from kilter.vitals.watch import Watch, taken
 
@@ -51,7 +52,7 @@ class Watcher:
         if task.watch is None:
             return
         recipe, trained = task.members[0][0], task.data.rows
-        found = places_of(recipe, task.data)
+        found = places_of(recipe.net, task.data.shape)
         layers, arrays = task.watch.chosen(found.signals), task.watch.chosen(found.weights)
         names = tuple(found.signals[place] for place in layers), tuple(found.weights[place] for place in arrays)
         before = [paused.vitals for paused in task.paused] or [None] * len(task.members)
@@ -96,15 +97,14 @@ class Watcher:
     def _look(self, stack: Stack, rows: Batch, epochs: Array, slots: list[int], draw: Draw) -> None:
         if not slots:
             return
-        if stack.start is None:
-            stack.start = self._started(stack, draw)
-        found = fetched(look(*self._looking(stack, rows, epochs)))
+        self._start(stack, draw)
+        found = fetched(looking(stack.quickly)(*self._looking(stack, rows, epochs)))
         for slot in slots:
             self.recorders[stack.indices[slot]].add(int(epochs[slot]), trees.take(found, slot))
 
     def lowered(self, stack: Stack, rows: Batch) -> list[Any]:
         """The programs that are to be compiled for such a stack."""
-        return [look.lower(*self._looking(stack, rows, 0))] if self.recorders else []
+        return [looking(stack.quickly).lower(*self._looking(stack, rows, 0))] if self.recorders else []
 
     def leave(self, stack: Stack) -> None:
         """Keep what is known of members that leave their stack."""
@@ -114,6 +114,13 @@ class Watcher:
     def trace(self, index: int) -> Trace | None:
         """The records of one member."""
         return self.recorders[index].trace if self.recorders else None
+
+    def began(self, stacks: Sequence[Stack], draw: Draw) -> Any:
+        """Parameters of the only member before its first epoch, with an axis of one in front."""
+        if not stacks:
+            return jax.tree.map(lambda leaf: leaf[None], self._starts[0])
+        (stack,) = stacks
+        return jax.tree.map(lambda leaf: leaf[:1], fetched(self._start(stack, draw)))
 
     def taken(self) -> tuple[dict[str, Any], dict[str, list[int]]]:
         """All records, one member's after the other's, and what members that left their stack began with; and of whom."""
@@ -148,8 +155,13 @@ class Watcher:
         own = stack.roster.parts, stack.members.learner, start, to_shares(numbers, stack.mesh)
         return *own, rows, self._chosen, self._what, stack.mesh
 
+    def _start(self, stack: Stack, draw: Draw) -> Any:
+        """Parameters of all slots before their first epoch, from then on kept with the stack."""
+        if stack.start is None:
+            stack.start = self._started(stack, draw)
+        return stack.start
+
     def _started(self, stack: Stack, draw: Draw) -> Any:
-        """Parameters of all slots before their first epoch."""
         if all(int(index) in self._starts for index in stack.indices):
             slots = np.resize(stack.indices, len(stack.roster.seats))
             return to_shares(trees.stack([self._starts[int(index)] for index in slots]), stack.mesh)
@@ -157,20 +169,13 @@ class Watcher:
         return jax.tree.map(jnp.copy, drawn.learner.params)  # those of the members are given away to the next epochs
 
 
-def places_of(recipe: Recipe, data: Dataset) -> Places:
-    """Where the network of a recipe is tapped."""
-    params, state, _ = shapes(recipe.net, data.shape)
-    return places(recipe.net, params, state, data.shape)
-
-
 def check_watch(watch: Watch, recipes: Sequence[Recipe], data: Dataset) -> None:
     """Refuse to watch networks in which there is nothing to be watched."""
     for index, recipe in enumerate(recipes):
         with within(f"recipes[{index}]" if len(recipes) > 1 else ""):
-            watch.check(places_of(recipe, data))
+            watch.check(places_of(recipe.net, data.shape))
 
 
-@partial(jax.jit, static_argnames=("what", "mesh"))
 def look(
     parts: Parts,
     learners: Learner,
@@ -212,3 +217,9 @@ def look(
         return over_members(one, 1)(parts, learners, starts, numbers, jnp.zeros(count, jnp.int32), jnp.zeros(1))
 
     return spread(share, mesh, shared=2)(parts, learners, starts, numbers, rows, chosen)
+
+
+@cache
+def looking(quickly: bool) -> Program:
+    """`look` as a program: compiled as quickly as the training beside it, or in XLA's own way, which is fastest here."""
+    return Program(look, static=("what", "mesh"), options=QUICKLY if quickly else {})

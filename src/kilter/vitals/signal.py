@@ -143,7 +143,8 @@ def spread(y: Any) -> tuple[Any, Any]:
     NaN where y is not finite.
     """
     xp = namespace(y)
-    rows = y[evenly(len(y), _ROWS)][:, evenly(y.shape[1], _UNITS)]
+    rows = y if len(y) <= _ROWS else y[evenly(len(y), _ROWS)]
+    rows = rows if y.shape[1] <= _UNITS else rows[:, evenly(y.shape[1], _UNITS)]
     largest = xp.abs(rows).max()
     rows = rows / xp.where(largest > 0, largest, 1.0)
     rows = rows - rows.mean(0)

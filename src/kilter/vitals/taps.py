@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from kilter.core.errors import join
+from kilter.core.remembered import remembered
 from kilter.nn.activations import Activation
-from kilter.nn.layer import Layer, Params, Shape, State
+from kilter.nn.layer import Layer, Params, Shape, State, shapes
 
 
 class Places(NamedTuple):
@@ -65,6 +66,13 @@ def places(net: Layer, params: Params, state: State, shape: Shape) -> Places:
     found = sites(net, params, state, jax.ShapeDtypeStruct((2, *shape), np.float32))
     signals, kinds = tuple(site.place for site in found), tuple(site.layer for site in found)
     return Places(signals, kinds, names(net, params, state, shape))
+
+
+@remembered(numbers=True)
+def places_of(net: Layer, shape: Shape) -> Places:
+    """Where a network is tapped that is to be drawn for examples of a shape."""
+    params, state, _ = shapes(net, shape)
+    return places(net, params, state, shape)
 
 
 def sites(net: Layer, params: Params, state: State, x: Any) -> list[Site]:

@@ -13,6 +13,7 @@ from kilter.core.paths import nearest
 from kilter.core.plotted import Plotted
 from kilter.vitals.measure import Vitals, Weights, Whole
 from kilter.vitals.signal import Signal
+from kilter.vitals.taps import Places
 
 Array = np.ndarray[Any, Any]
 
@@ -61,6 +62,11 @@ class Trace(Plotted):
     def records(self) -> list[Vitals]:
         """The vitals at each epoch."""
         return [self[index] for index in range(len(self))]
+
+    def tells_all(self, places: Places) -> bool:
+        """Whether all is recorded that there is in a network with these places."""
+        told = (*self.signals, *self.weights, *self.whole)
+        return (self.layers, self.arrays) == (places.signals, places.weights) and not any(each is None for each in told)
 
     def at(self, place: str) -> "Trace":
         """The trace of one layer or parameter array, or of all that are inside a layer.
