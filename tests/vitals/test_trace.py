@@ -152,8 +152,10 @@ def test_a_watch_is_a_value():
 
 @pytest.mark.parametrize("epochs", [0, 1, 62, 63, 64, 1000])
 @pytest.mark.parametrize("trained", [10, 1000, 60000])
-def test_the_default_stride_needs_no_dropping_and_keeps_to_its_share(epochs, trained):
+@pytest.mark.parametrize("products", [1e3, 1e5, 1e7])
+def test_the_default_stride_needs_no_dropping_and_keeps_to_its_share(epochs, trained, products):
     watch = Watch()
-    records = len({*range(0, epochs, watch.stride(epochs=epochs, trained=trained)), epochs})
+    records = len({*range(0, epochs, watch.stride(epochs=epochs, trained=trained, products=products)), epochs})
     assert records <= 64
-    assert records <= 2 or 4 * min(watch.rows, trained) * records <= 0.03 * trained * epochs
+    probe = 4 * min(watch.rows, trained) * 3 * products + 2e8
+    assert records <= 2 or probe * records <= 0.03 * trained * epochs * 3 * products

@@ -1,5 +1,6 @@
 """The attendant: looks at a training while it goes on, says what goes wrong at once, and ends what is lost."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from kilter.core.doubts import warn
@@ -8,13 +9,13 @@ from kilter.doctor.anatomy import Anatomy
 from kilter.doctor.chart import Chart, Course, Start
 from kilter.doctor.checkup import Checkup
 from kilter.doctor.courses import chance_score, course_of
-from kilter.doctor.examine import design_of, diagnosed
+from kilter.doctor.examine import design_of, diagnosed, still
 from kilter.doctor.facts import Facts
+from kilter.doctor.finding import Finding
 from kilter.doctor.glimpse import glimpse_of
 from kilter.doctor.probe import Patient, start_of
 from kilter.train.fleet import Fleet
 from kilter.train.outcome import Outcome
-from kilter.train.rows import scalings
 from kilter.train.run import Run
 from kilter.train.task import Task
 from kilter.vitals.taps import places_of
@@ -39,7 +40,8 @@ class Attendant:
         ((recipe, _),) = task.members
         self.hopeless: Checkup | None = None
         self._task, self._heal, self._epochs = task, heal, recipe.epochs
-        self._chart = _before(task)
+        self._chart: Chart | None = None
+        self._known: Mapping[str, list[Finding]] = {}
         self._chance = chance_score(recipe, task.data)
         self._said = set() if task.keeper is None else set(map(tuple, task.keeper.more.get("said", ())))
 
@@ -53,10 +55,12 @@ class Attendant:
         self._look(course_of([run], self._task.data, not interrupted), fleet, interrupted=interrupted)
 
     def _look(self, course: Course, fleet: Fleet, interrupted: bool = False) -> bool:
-        start = self._chart.start or _start(fleet, self._chart.design.anatomy)
-        self._chart = replace(self._chart, start=start, course=course)
-        bad = lost(self._chart, self._epochs)
-        checkup = diagnosed(self._chart, self._task.data.title, 0.0, bad=bad)
+        if self._chart is None:
+            self._chart = _before(fleet)
+            self._known = still(self._chart)
+        chart = replace(self._chart, course=course)
+        bad = lost(chart, self._epochs)
+        checkup = diagnosed(chart, self._task.data.title, 0.0, bad=bad, known=self._known)
         if self._say(checkup, course.epochs) and not interrupted:
             fleet.keep()  # so that it is not said again
         if bad and self._heal and not interrupted:
@@ -77,10 +81,11 @@ class Attendant:
         return bool(fresh)
 
 
-def _before(task: Task) -> Chart:
-    """What there is to see before anything runs."""
-    ((recipe, _),), data = task.members, task.data
-    return Chart(design_of(recipe, data.shape, len(data.train)), Facts.of(data, *scalings(recipe, data)))
+def _before(fleet: Fleet) -> Chart:
+    """What there was to see before the first epoch."""
+    ((recipe, _),), data = fleet.task.members, fleet.data
+    design = design_of(recipe, data.shape, len(data.train))
+    return Chart(design, Facts.of(data, *fleet.scaling), _start(fleet, design.anatomy))
 
 
 def _start(fleet: Fleet, anatomy: Anatomy) -> Start:

@@ -2,7 +2,9 @@
 
 import time
 import warnings
+from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, Literal
 
 from kilter.core.errors import DoubtWarning, InputError
@@ -29,6 +31,7 @@ from kilter.train.rows import scalings
 from kilter.train.run import Run
 
 Depth = Literal["quick", "full"]
+Known = Mapping[str, list[Finding]]
 # Seeds, and operations that may be spent on the training (a second of a core is some thousand million).
 _DEPTHS: dict[str, tuple[int, float]] = {"quick": (3, 6e10), "full": (5, 1e13)}
 
@@ -148,12 +151,20 @@ def hopeless(chart: Chart) -> bool:
     return any(f.severity is Severity.ERROR and (r.certain or r.needs == "steps") for r, f in seen(chart))
 
 
-def seen(chart: Chart) -> list[tuple[Rule, Finding]]:
-    """What each rule sees in a chart, in the order of the rules."""
-    return [(rule, finding) for rule in rules.ALL for finding in rule(chart)]
+def seen(chart: Chart, known: Known = MappingProxyType({})) -> list[tuple[Rule, Finding]]:
+    """What each rule sees in a chart, in the order of the rules; of those in ``known`` that is known."""
+    each = ((rule, known[rule.name] if rule.name in known else rule(chart)) for rule in rules.ALL)
+    return [(rule, finding) for rule, findings in each for finding in findings]
 
 
-def diagnosed(chart: Chart, title: str, seconds: float, *, bad: bool | None = None) -> Checkup:
+def still(chart: Chart) -> Known:
+    """What rules see that look at something else than the course of the training."""
+    return {rule.name: rule(chart) for rule in rules.ALL if rule.needs != "course"}
+
+
+def diagnosed(
+    chart: Chart, title: str, seconds: float, *, bad: bool | None = None, known: Known = MappingProxyType({})
+) -> Checkup:
     """What the rules make of a chart: findings that matter, worst first, and notes.
 
     Args:
@@ -161,10 +172,11 @@ def diagnosed(chart: Chart, title: str, seconds: float, *, bad: bool | None = No
         title: of what was examined.
         seconds: that it took.
         bad: whether the training is worse than it should be; left open, it is told from the chart.
+        known: what rules have seen in it before, by their names.
     """
     bad = unwell(chart) if bad is None else bad
     findings, notes = [], []
-    for rule, finding in seen(chart):
+    for rule, finding in seen(chart, known):
         counts = finding.severity is not Severity.NOTE and (rule.certain or bad is not False)
         (findings if counts else notes).append(finding)
     findings = ranked(findings)

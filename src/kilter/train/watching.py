@@ -15,6 +15,7 @@ from kilter.core.errors import within
 from kilter.core.kept import Program
 from kilter.data.dataset import Dataset
 from kilter.train.batches import updates
+from kilter.train.cost import cost_of
 from kilter.train.epoch import Member
 from kilter.train.order import permutation
 from kilter.train.placing import fetched, to_shares
@@ -52,12 +53,13 @@ class Watcher:
         if task.watch is None:
             return
         recipe, trained = task.members[0][0], task.data.rows
+        products = cost_of(recipe, task.data).products
         found = places_of(recipe.net, task.data.shape)
         layers, arrays = task.watch.chosen(found.signals), task.watch.chosen(found.weights)
         names = tuple(found.signals[place] for place in layers), tuple(found.weights[place] for place in arrays)
         before = [paused.vitals for paused in task.paused] or [None] * len(task.members)
         self.recorders = [
-            Recorder(*names, task.watch.stride(epochs=recipe.epochs, trained=trained), trace)
+            Recorder(*names, task.watch.stride(epochs=recipe.epochs, trained=trained, products=products), trace)
             for (recipe, _), trace in zip(task.members, before, strict=True)
         ]
         rows = permutation(_ROWS, 0, len(task.data.train))[: task.watch.rows]

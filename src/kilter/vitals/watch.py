@@ -15,9 +15,10 @@ from kilter.vitals.taps import Places
 GROUPS = ("activations", "gradients", "weights", "run")
 # Most records of a trace.
 RECORDS = 64
-# Share of the work on training rows that probing may cost, and the work on a probed row in that on a training row: forward,
-# backward and the summaries. Measured: 1.6 for 784-512-512-512-10, 2.6 for two convolutions, 3.8 for 64-128-128-10.
-_SHARE, _ROW = 0.03, 4.0
+# Share of the work on training rows that probing may cost; the work on a probed row in that on a training row, which is
+# three passes of as many products as forward; and what a probe takes beside, 4 ms of a core, in products. Measured: 1.6
+# rows for 784-512-512-512-10, 2.6 for two convolutions; 5 ms a probe of 64-128-128-10, of which 1 are products.
+_SHARE, _ROW, _PASSES, _PROBE = 0.03, 4.0, 3.0, 2e8
 
 
 class Watch(Value):
@@ -28,9 +29,11 @@ class Watch(Value):
     are off, so that records differ by the weights alone. Rows are not augmented.
 
     The weights before the first epoch and those of the last epoch are measured in any case. Left open, ``every`` is chosen
-    so that there are R = floor(0.03 trained epochs / (4 rows)) records, but at least these two and at most the 64 of a
-    `Trace`: ceil(epochs / (R - 1)), with ``trained`` the number of training rows. Probing a row costs up to 4 times what
-    training on it does, and shall be 3 % of the work.
+    so that there are R = floor(0.03 epochs trained work / (4 rows work + 2e8)) records, but at least these two and at most
+    the 64 of a `Trace`: ceil(epochs / (R - 1)), with ``trained`` the number of training rows and ``work`` the
+    multiplications of training on one. Probing a row costs up to 4 times what training on it does and a probe some
+    milliseconds beside, and that shall be 3 % of the work. Short trainings are recorded at both ends alone: there say
+    ``every=1``.
 
     Args:
         what: any of ``"activations"``, ``"gradients"``, ``"weights"`` and ``"run"`` (loss, gradient norm, penalty).
@@ -41,9 +44,9 @@ class Watch(Value):
     Raises:
         InputError: nothing or something unknown is to be watched, or ``where`` is no regular expression.
 
-    >>> Watch(every=1, where="layers.[02]").stride(epochs=500, trained=1000)
+    >>> Watch(every=1, where="layers.[02]").stride(epochs=500, trained=1000, products=1e6)
     1
-    >>> Watch().stride(epochs=20, trained=8000)
+    >>> Watch().stride(epochs=20, trained=8000, products=1e6)
     7
     """
 
@@ -70,11 +73,18 @@ class Watch(Value):
         """All there is, at most 3 % of the work."""
         return cls()
 
-    def stride(self, *, epochs: int, trained: int) -> int:
-        """Epochs from record to record, for a recipe of so many epochs on so many training rows."""
+    def stride(self, *, epochs: int, trained: int, products: float) -> int:
+        """Epochs from record to record.
+
+        Args:
+            epochs: of the training.
+            trained: training rows.
+            products: multiplications of one row, forward.
+        """
         if self.every is not None:
             return self.every
-        afforded = int(_SHARE * trained * epochs / (_ROW * min(self.rows, trained)))
+        row = _PASSES * products
+        afforded = int(_SHARE * trained * epochs * row / (_ROW * min(self.rows, trained) * row + _PROBE))
         return max(1, math.ceil(epochs / (min(max(afforded, 2), RECORDS) - 1)))
 
     def chosen(self, paths: tuple[str, ...]) -> tuple[int, ...]:
