@@ -31,8 +31,8 @@ PLAIN, DEFAULT, EACH, TOLD = "plain", "default watch", "record an epoch", "defau
 STRIDE, UPDATE = "hooks, same stride", "hooks, every update"
 
 
-def kilter(job: Job, watch: kl.Watch | None, *, doctor: bool = False) -> tuple[Trainer, float]:
-    """Trainer and seconds to compile; with ``doctor`` the rules look at the training on its way."""
+def kilter(job: Job, watch: kl.Watch | None, *, doctor: bool = False) -> tuple[Trainer, kl.Run]:
+    """Trainer and its first run; with ``doctor`` the rules look at the training on its way."""
     data = kl.data.from_arrays(job.x, job.y, validation=0)
     recipe = kl.Recipe(
         job.kilter(),
@@ -52,7 +52,7 @@ def kilter(job: Job, watch: kl.Watch | None, *, doctor: bool = False) -> tuple[T
         trained(seed)
         return time.perf_counter() - start
 
-    return train, trained(0).seconds["compile"]
+    return train, trained(0)
 
 
 class Hooks:
@@ -155,12 +155,14 @@ def measure(name: str, job: Job, rounds: int) -> None:
     watches = {PLAIN: None, DEFAULT: kl.Watch(), EACH: kl.Watch(every=1)}
     made = {name: kilter(job, watch) for name, watch in watches.items()}
     made[TOLD] = kilter(job, kl.Watch(), doctor=True)
-    stride = kl.Watch().stride(epochs=job.epochs, trained=len(job.x))
+    trace = made[DEFAULT][1].vitals
+    assert trace is not None
+    stride = int(trace.epochs[1])
     groups = {
         "Kilter": {name: trainer for name, (trainer, _) in made.items()},
         "PyTorch": {PLAIN: pytorch(job, None), STRIDE: pytorch(job, stride), UPDATE: pytorch(job, 0)},
     }
-    compiling = made[DEFAULT][1] - made[PLAIN][1]
+    compiling = made[DEFAULT][1].seconds["compile"] - made[PLAIN][1].seconds["compile"]
     print(f"{name}: {job.epochs} epochs, a record every {stride}; {compiling:.1f} s more to compile when watched")
     for library, trainers in groups.items():
         times: dict[str, list[float]] = {name: [] for name in trainers}

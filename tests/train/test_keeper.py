@@ -162,20 +162,8 @@ def test_a_watched_one_goes_on_in_its_parts_and_says_nothing_twice(kill, tmp_pat
     run, rest = said(train, tmp_path / "own", **watch, log=tmp_path / "log")
     assert_same(run, whole)
     assert told + rest == expected
-    assert journal(tmp_path / "log") == journal(tmp_path / "whole")
+    assert parted(tmp_path / "log") == parted(tmp_path / "whole")
     assert said(train, tmp_path / "own", **watch)[1] == []
-
-
-def journal(path):
-    """Lines but for times and processes, with the epochs of all lines in one list."""
-    found, epochs = [], []
-    for line in map(json.loads, path.with_suffix(".log.jsonl").read_text().splitlines()):
-        if "lines" in line:
-            assert line["first"] == len(epochs)
-            epochs += zip(*(column for columns in line["lines"].values() for column in columns), strict=True)
-        else:
-            found.append({name: each for name, each in line.items() if name not in ("started", "pid", "born", "ended")})
-    return found, epochs
 
 
 def test_the_journal_goes_on(kill, tmp_path):
@@ -184,7 +172,7 @@ def test_the_journal_goes_on(kill, tmp_path):
     with (tmp_path / "b.log.jsonl").open("a") as file:
         file.write('{"first":3,"members":[0],"lines":{"loss":[[1.0')  # killed while it wrote
     train(tmp_path / "own", log=tmp_path / "b")
-    assert journal(tmp_path / "a") == journal(tmp_path / "b")
+    assert parted(tmp_path / "a") == parted(tmp_path / "b")
     head = json.loads((tmp_path / "b.log.jsonl").read_text().splitlines()[0])
     assert head["pid"] == os.getpid()
 
@@ -388,12 +376,33 @@ def test_the_best_stays(own):
     assert 1 <= len(left) <= 2
 
 
-def test_healing_goes_on_after_the_cure(kill, tmp_path, monkeypatch):
-    hopeless = RECIPE.replace(optimizer=optim.SGD(1e4), stopping=None, epochs=40)
+@pytest.mark.parametrize("lr", [1e4, 1e-9], ids=["diverges", "learns nothing"])
+def test_healing_goes_on_where_it_was(lr, kill, tmp_path, monkeypatch):
+    hopeless = RECIPE.replace(optimizer=optim.SGD(lr), stopping=None, epochs=40)
     given = {"recipe": hopeless, "heal": True, "every": "10 epochs"}
-    whole = train(None, **given)
+    whole = train(tmp_path / "whole", **given, log=tmp_path / "a")
     assert whole.recipe != hopeless
-    kill(3, train, tmp_path, **given)  # within the second training
-    monkeypatch.setattr("kilter.doctor.healing.cure", None)  # not made again
-    assert_same(train(tmp_path, **given), whole)
-    assert_same(train(tmp_path, **given), whole)
+    assert_same(train(None, **given), whole)
+    lost = len(list((tmp_path / "whole" / "checkpoints").iterdir()))
+    for count in (1, lost + 2, 1):  # within the lost training, and twice within the second one
+        kill(count, train, tmp_path / "own", **given, log=tmp_path / "b")
+        if (tmp_path / "own" / "cure.json").exists():
+            monkeypatch.setattr("kilter.doctor.healing.cure", None)  # not made again
+    assert_same(train(tmp_path / "own", **given, log=tmp_path / "b"), whole)
+    assert [path.name for path in (tmp_path / "own" / "healed" / "runs").iterdir()] == ["0"]
+    assert parted(tmp_path / "a") == parted(tmp_path / "b")
+    assert_same(train(tmp_path / "own", **given), whole)
+
+
+def parted(path):
+    """Lines of a journal but for times and processes, and the epochs of each member in one list."""
+    found, epochs = [], {}
+    for line in map(json.loads, path.with_suffix(".log.jsonl").read_text().splitlines()):
+        if "lines" in line:
+            (member,) = line["members"]
+            own = epochs.setdefault(member, [])
+            assert line["first"] == len(own)
+            own += zip(*(column for columns in line["lines"].values() for column in columns), strict=True)
+        else:
+            found.append({name: each for name, each in line.items() if name not in ("started", "pid", "born", "ended")})
+    return found, epochs

@@ -114,7 +114,8 @@ class Facts:
 
 def _seen(data: Dataset, inputs: Scaling, targets: Scaling) -> tuple[Any, ...]:
     """What facts are told from, in brief: another one where rows were changed in place."""
-    rows = [(part.x.sum().item(), zlib.crc32(part.y.tobytes())) for part in data.parts.values()]
+    with np.errstate(all="ignore"):  # of what is huge or not finite
+        rows = [(part.x.sum().item(), zlib.crc32(part.y.tobytes())) for part in data.parts.values()]
     return *rows, *((repr(each.preprocess), _bytes(each.statistics)) for each in (inputs, targets))
 
 
@@ -161,7 +162,7 @@ def _agreement(data: Dataset) -> tuple[float, float] | None:
     parts = [part.take(np.arange(min(len(part), _NEIGHBORS))) for part in (data.train, held)]
     if len(np.unique(parts[0].y)) < 2 or not all(np.isfinite(part.x).all() for part in parts):
         return None
-    scale = parts[0].x.reshape(len(parts[0]), -1).std(0)
+    scale = parts[0].x.reshape(len(parts[0]), -1).std(0, dtype=np.float64)
     train, held = ((part.x.reshape(len(part), -1) / np.where(scale > 0, scale, 1.0), part.y) for part in parts)
     few = (held[0][: len(train[0])], held[1][: len(train[0])])
     return _agree(train, train), max(_agree(held, train), _agree(few, few))

@@ -2,7 +2,7 @@
 
 import json
 import warnings
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,15 @@ from kilter.train.check import check
 from kilter.train.interrupt import interruptible
 from kilter.train.keeper import Keeper
 from kilter.train.launch import train_fleet
-from kilter.train.notes import joined, note_ends, noted
+from kilter.train.notes import joining, note_ends, note_joined, noted
+from kilter.train.outcome import Outcome
 from kilter.train.recipe import Recipe
 from kilter.train.run import Run
 from kilter.train.task import Task
 from kilter.train.watching import check_watch
 from kilter.vitals.watch import Watch, watch_of
+
+_FOUND = "cure.json"
 
 
 def train(
@@ -103,69 +106,113 @@ def train(
     with Keeper.held(checkpoint, task, heal=heal, **kept) as keeper:
         if keeper is not None and keeper.runs:
             return keeper.runs[0]
-        with noted(replace(task, keeper=keeper), log) as task:
-            run, hopeless = _attended(task, heal, progress)
-            note_ends(task, [0], [run], outcome="lost" if hopeless else None)
-            if hopeless is not None:
-                run = _begun_again(task, run, hopeless, log, progress, kept)
-            if keeper is not None:
-                keeper.end([0], [run], task.journal)
+        run = _healthy(replace(task, keeper=keeper), heal, log, progress, kept)
+        if keeper is not None:
+            keeper.end([0], [run], None)
     return run
 
 
-def _attended(task: Task, heal: bool, progress: bool | None) -> tuple[Run, Checkup | None]:
-    """One training that is looked at on its way, and what is wrong with it where it is to be healed and lost."""
-    attendant = Attendant(task, heal)
-    ((_, fleet),) = launch.fleets(replace(task, visitor=attendant))
-    with interruptible() as stop:
-        (run,) = fleet.run(progress, stop)
-    if attendant.hopeless is None:
-        attendant.discharge(run, fleet)
-    return run, attendant.hopeless
+def _healthy(task: Task, heal: bool, log: str | Path | None, progress: bool | None, kept: dict[str, Any]) -> Run:
+    """The run of a task, or where it is lost and to be healed that of the proved recipe, if there is one."""
+    found = Found.kept(task.keeper)
+    if found.recipe is None:
+        run, found = _tended(task, heal, log, progress)
+        if found.recipe is None:
+            return replace(run, outcome=Outcome.INTERRUPTED) if found.stopped else run
+    return _anew(task, found, log, progress, kept)
 
 
-def _begun_again(
-    task: Task, run: Run, checkup: Checkup, log: str | Path | None, progress: bool | None, kept: dict[str, Any]
-) -> Run:
-    """The run of the cured recipe; the lost one where no cure was found. The cure has a journal beside that of the run."""
-    _told(task, "the run is lost, and a cure is looked for")
-    recipe, sentence = _cured(run, checkup, task, None if log is None else f"{log}-cure", progress)
-    words = "the run is lost, and was not healed" if recipe is None else "the run was lost and is begun again"
-    _told(task, f"{words}: {sentence}")
-    warn(f"{words}: {sentence}", FindingWarning)
-    return run if recipe is None else _anew(joined(task, recipe, run.seed), progress, kept)
+@dataclass(frozen=True)
+class Found:
+    """What was found for a lost run.
 
+    Attributes:
+        recipe: that is proved to be better; None where none is.
+        sentence: that says so.
+        journal: its position behind what was noted of the lost run.
+        stopped: whether someone has asked to stop before it was clear.
+    """
 
-def _cured(run: Run, checkup: Checkup, task: Task, log: str | None, progress: bool | None) -> tuple[Recipe | None, str]:
-    """The proved recipe, if any, and what there is to say of it; a keeper keeps both."""
-    file = None if task.keeper is None else task.keeper.folder / "cure.json"
-    if file is not None and file.exists():
+    recipe: Recipe | None = None
+    sentence: str = ""
+    journal: int | None = None
+    stopped: bool = False
+
+    @classmethod
+    def kept(cls, keeper: Keeper | None) -> "Found":
+        """What a keeper has of it; nothing where none has looked."""
+        file = None if keeper is None else keeper.folder / _FOUND
+        if file is None or not file.exists():
+            return cls()
         facts = json.loads(files.read(file))
-        return facts["recipe"] and Recipe.from_json(facts["recipe"]), facts["sentence"]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DoubtWarning)
-        found = cure(run.recipe, task.data, checkup=checkup, seed=run.seed, log=log, progress=progress)
-    recipe = found.recipe if found.healed else None
-    if file is not None and not found.stopped:
-        facts = {"recipe": recipe and recipe.to_json(), "sentence": found.sentence}
-        files.write(file, json.dumps(facts).encode())
-    return recipe, found.sentence
+        return cls(facts["recipe"] and Recipe.from_json(facts["recipe"]), facts["sentence"], facts["journal"])
+
+    def keep(self, keeper: Keeper | None) -> None:
+        """Leave it with a keeper, unless it was stopped."""
+        if keeper is not None and not self.stopped:
+            facts = {
+                "recipe": self.recipe and self.recipe.to_json(),
+                "sentence": self.sentence,
+                "journal": self.journal,
+            }
+            files.write(keeper.folder / _FOUND, json.dumps(facts).encode())
 
 
-def _anew(task: Task, progress: bool | None, kept: dict[str, Any]) -> Run:
-    """The run of a task of one member, kept in a folder of its own inside that of the lost one."""
-    if task.watch is not None:
-        check_watch(task.watch, [task.members[0][0]], task.data)
-    folder = None if task.keeper is None else task.keeper.folder / "healed"
-    with Keeper.held(folder, task, **kept) as keeper:
-        if keeper is not None and keeper.runs:
-            return keeper.runs[0]
-        ((_, fleet),) = launch.fleets(replace(task, keeper=keeper))
+def _tended(task: Task, heal: bool, log: str | Path | None, progress: bool | None) -> tuple[Run, Found]:
+    """One training that is looked at on its way and, where it is to be healed and lost, what is found for it."""
+    with noted(task, log) as task:
+        attendant = Attendant(task, heal)
+        ((_, fleet),) = launch.fleets(replace(task, visitor=attendant))
         with interruptible() as stop:
             (run,) = fleet.run(progress, stop)
-        note_ends(task, [0], [run])
-        if keeper is not None:
-            keeper.end([0], [run], task.journal)
+        if attendant.hopeless is None:
+            attendant.discharge(run, fleet)
+        note_ends(task, [0], [run], outcome="lost" if attendant.hopeless else None)
+        if attendant.hopeless is None:
+            return run, Found()
+        return run, _found(task, run, attendant.hopeless, log, progress)
+
+
+def _found(task: Task, run: Run, checkup: Checkup, log: str | Path | None, progress: bool | None) -> Found:
+    """What there is for a lost run; the cure has a journal beside that of the run."""
+    _told(task, "the run is lost, and a cure is looked for")
+    found = Found.kept(task.keeper)
+    if not found.sentence:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DoubtWarning)
+            own = None if log is None else f"{log}-cure"
+            made = cure(run.recipe, task.data, checkup=checkup, seed=run.seed, log=own, progress=progress)
+        found = Found(made.recipe if made.healed else None, made.sentence, stopped=made.stopped)
+    words = "the run is lost, and was not healed" if found.recipe is None else "the run was lost and is begun again"
+    _told(task, f"{words}: {found.sentence}")
+    warn(f"{words}: {found.sentence}", FindingWarning)
+    if found.recipe is not None:
+        note_joined(task, found.recipe, run.seed)
+    found = replace(found, journal=task.journal and task.journal.position)
+    found.keep(task.keeper)
+    return found
+
+
+def _anew(task: Task, found: Found, log: str | Path | None, progress: bool | None, kept: dict[str, Any]) -> Run:
+    """The run of the proved recipe, kept in a folder of its own inside that of the lost one, in the same journal."""
+    assert found.recipe is not None
+    own = joining(task, found.recipe)
+    if own.watch is not None:
+        check_watch(own.watch, [found.recipe], own.data)
+    folder = None if task.keeper is None else task.keeper.folder / "healed"
+    with Keeper.held(folder, own, **kept) as keeper:
+        if keeper is not None and keeper.runs:
+            return keeper.runs[0]
+        before = [found.journal, None if keeper is None else keeper.position]
+        since = max((each for each in before if each is not None), default=None)
+        with noted(task, log, since=since) as told:
+            own = replace(own, journal=told.journal, keeper=keeper)
+            ((_, fleet),) = launch.fleets(own)
+            with interruptible() as stop:
+                (run,) = fleet.run(progress, stop)
+            note_ends(own, [0], [run])
+            if keeper is not None:
+                keeper.end([0], [run], own.journal)
     return run
 
 

@@ -23,8 +23,14 @@ CURVES, NUMBERS = 64, 2048
 
 
 @contextmanager
-def noted(task: Task, log: str | Path | None) -> Iterator[Task]:
-    """The task with a journal at a path, for the time of a block; as it is where there is none."""
+def noted(task: Task, log: str | Path | None, *, since: int | None = None) -> Iterator[Task]:
+    """The task with a journal at a path, for the time of a block; as it is where there is none.
+
+    Args:
+        task: that is noted.
+        log: path of the journal.
+        since: position to go on from; left open, that of the task's checkpoint, if any.
+    """
     if log is None or not job.first():
         yield task
         return
@@ -33,7 +39,8 @@ def noted(task: Task, log: str | Path | None) -> Iterator[Task]:
     own = differences(recipes) if len(recipes) > 1 else [{}]
     members = [_member(recipe, seed, settings) for (recipe, seed), settings in zip(task.members, own, strict=True)]
     facts = {"metric": metric.key, "higher_is_better": metric.higher_is_better, "recipe": repr(recipes[0])}
-    since = None if task.keeper is None else task.keeper.position
+    if since is None and task.keeper is not None:
+        since = task.keeper.position
     with Journal.kept(log, "training", task.data.title, since=since, members=members, **facts) as journal:
         yield replace(task, journal=journal, stride=_stride(len(members)))
 
@@ -43,12 +50,17 @@ def noting(task: Task, journal: Journal | None, places: Sequence[int]) -> Task:
     return replace(task, journal=journal, places=places, stride=_stride(len(places)))
 
 
-def joined(task: Task, recipe: Recipe, seed: int) -> Task:
-    """A task of one more network in the place of the others, noted as one that has joined them."""
+def joining(task: Task, recipe: Recipe) -> Task:
+    """A task of one more network in the place of the only one before, with its seed; it has no keeper or visitor yet."""
+    ((_, seed),) = task.members
+    return replace(task, members=[(recipe, seed)], start=None, paused=(), places=[1], stride=1, keeper=None)
+
+
+def note_joined(task: Task, recipe: Recipe, seed: int) -> None:
+    """Note that one more network joins those of the task."""
     (settings,) = differences([task.members[0][0], recipe])[1:]
     if task.journal is not None:
         task.journal.add(joined=[_member(recipe, seed, settings)])
-    return replace(task, members=[(recipe, seed)], start=None, paused=(), places=[len(task.members)], stride=1)
 
 
 def note_epochs(task: Task, first: int, history: Mapping[str, Any]) -> None:
