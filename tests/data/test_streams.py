@@ -14,9 +14,9 @@ from pyarrow import dataset, parquet
 import kilter as kl
 from kilter import data
 from kilter.core.errors import DoubtWarning, FileError, InputError
+from kilter.core.pages import Pages
 from kilter.data.streams.budget import Budget
 from kilter.data.streams.lots import lots
-from kilter.data.streams.pages import Pages
 from kilter.data.streams.windows import window_size, windows
 
 ROWS = 600

@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from kilter.core.compiling import ANSWERING
+from kilter.core.pages import Pages
 from kilter.losses import Loss
 from kilter.nn.layer import Layer
 from kilter.train import step
@@ -16,6 +17,9 @@ from kilter.train import step
 # two. So few shapes are compiled.
 _BLOCK, _BLOCKS = 1024, 32
 _STRUCTURES = 64
+# Most bytes of a piece whose pages are kept.
+_KEPT = 1 << 24
+_pages = Pages()
 
 
 class Told(NamedTuple):
@@ -73,10 +77,12 @@ def predictions(form: Form, x: Any, y: Any = None, key: Any = None) -> Told:
         y: encoded and scaled targets, or None.
         key: for dropout, the same for each row, so that all rows meet one thinned network; None means inference.
     """
-    pieces = [
-        form.program(form.numbers, _part(x, *place), None if y is None else _part(y, *place), key)
-        for place in _places(len(x))
-    ]
+    pieces = list[Told]()
+    for start, size in _places(len(x)):
+        if size > _BLOCK and len(pieces) > 1:  # no more than two large pieces are copied at a time
+            pieces[-2].read.block_until_ready()
+        part = None if y is None else _part(y, start, size)
+        pieces.append(form.program(form.numbers, _part(x, start, size), part, key))
     return Told(*(_joined(part, len(x)) for part in zip(*pieces, strict=True)))
 
 
@@ -91,16 +97,21 @@ def _places(rows: int) -> Iterator[tuple[int, int]]:
 
 
 def _part(rows: Any, start: int, size: int) -> Any:
+    """Rows with nothing behind them; of many blocks in pages that a CPU takes as they are.
+
+    It copies others into fresh pages, which the system clears first. For fewer rows that takes less than keeping pages.
+    """
     part = rows[start : start + size]
     missing = size - len(part)
+    if size > _BLOCK and part.nbytes <= _KEPT:
+        room = _pages.room((size, *part.shape[1:]), part.dtype)
+        room[:] = part
+        return room
     return np.concatenate([part, np.zeros((missing, *part.shape[1:]), part.dtype)]) if missing else part
 
 
 def _joined(pieces: Any, rows: int) -> Any:
     if pieces[0] is None:
         return None
-    return (
-        np.asarray(pieces[0])[:rows]
-        if len(pieces) == 1
-        else np.concatenate([np.asarray(each) for each in pieces])[:rows]
-    )
+    own = list(map(np.asarray, pieces))
+    return own[0][:rows] if len(own) == 1 else np.concatenate(own)[:rows]

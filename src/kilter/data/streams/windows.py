@@ -6,10 +6,10 @@ from typing import NamedTuple
 import numpy as np
 
 from kilter.core.errors import FileError
+from kilter.core.pages import Pages
 from kilter.data.arrays import Array
 from kilter.data.dataset import Part
 from kilter.data.streams.feed import Feed
-from kilter.data.streams.pages import Pages
 
 
 class Window(NamedTuple):

@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from kilter.data.arrays import Array
-
 
 class Pages:
     """Room for arrays that come and go.
@@ -24,11 +22,14 @@ class Pages:
     def __init__(self) -> None:
         self._free: dict[int, list[mmap.mmap]] = {}
 
-    def room(self, shape: tuple[int, ...], dtype: Any) -> Array:
+    def room(self, shape: tuple[int, ...], dtype: Any) -> np.ndarray[Any, Any]:
         """An array of this shape that holds anything."""
         size = np.dtype(dtype).itemsize * math.prod(shape)
         free = self._free.setdefault(size, [])
-        pages = free.pop() if free else mmap.mmap(-1, size)
+        try:
+            pages = free.pop()
+        except IndexError:  # asked for by several threads, perhaps
+            pages = mmap.mmap(-1, size)
         whole = np.frombuffer(pages, dtype)
         # Views of it refer to it, so that it goes when the last of them has gone, on the devices too.
         weakref.finalize(whole, free.append, pages).atexit = False
