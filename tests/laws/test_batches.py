@@ -113,6 +113,7 @@ def test_bootstrap_samples():
 def test_other_batch_sizes_need_no_compile(mixed, monkeypatch):
     # On a slow machine a smaller program for the members that are left is worth a compile.
     monkeypatch.setattr(regrouping, "_PAYS", float("inf"))
+    train(RECIPES, (5, 6))  # other tests may have had it freed
     before = held()
     again = [each.replace(batch_size=size) for each, size in zip(RECIPES, (64, 33, 9, 40, 1), strict=True)]
     train(again, (5, 6))

@@ -189,6 +189,12 @@ def row_bytes(data: Dataset) -> int:
     return held + data.passing
 
 
+def scoring_bytes(data: Dataset) -> int:
+    """Bytes that the metrics of one member take: predictions and shares of classes in float64, and the ranks of an AUC."""
+    outputs = data.classes or data.train.y[0].size
+    return max(map(len, data.parts.values())) * (2 * 8 * outputs + 8 * 8)
+
+
 def size(tree: Any) -> int:
     """Bytes of the arrays of a tree, abstract ones too."""
     return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))

@@ -13,7 +13,7 @@ from kilter.data.dataset import Dataset
 from kilter.train import pace
 from kilter.train.brevity import brief
 from kilter.train.check import check_all
-from kilter.train.cost import Cost, cost_of, row_bytes
+from kilter.train.cost import Cost, cost_of, row_bytes, scoring_bytes
 from kilter.train.foresight import Foresight
 from kilter.train.grouping import by, grouped
 from kilter.train.layout import Layout, arrange, at_least, width_for
@@ -40,6 +40,7 @@ class Group:
         together: members held in memory at once; the others wait.
         cost: bytes of one member.
         rows: bytes of the rows, on all devices.
+        scoring: bytes that the metrics of a run take, on the host.
         seconds: expected for training, from the last time that such stacks trained in this process; else None.
     """
 
@@ -49,14 +50,16 @@ class Group:
     together: int
     cost: Cost
     rows: int
+    scoring: int
     seconds: float | None
 
     @property
     def bytes(self) -> int:
         """Needed at once, compiling apart."""
         slots = -(-self.together // self.layout.size) * self.layout.size
-        held, working = _held(self.cost, self.layout), _working(self.cost, self.layout)
-        return slots * held + self.layout.size * working + self.rows + _once()
+        held, working = _held(self.cost, self.layout), self.layout.size * _working(self.cost, self.layout)
+        # Members are scored when none is at work any more.
+        return slots * held + self.rows + (max(working, self.scoring) + _ONCE if _on_host() else working)
 
     def __str__(self) -> str:
         width, devices = self.layout.width, self.layout.devices * self.layout.batch
@@ -118,8 +121,8 @@ def plan(
 
     The bytes of a member are those of its weights and state, the optimizer's state and the copy of the best epoch; the same
     as they were before the epoch, the gradient and what one batch leaves behind for the chain rule, while it is at work;
-    and, where devices are cores, all that a run is made of at the end. The rows are shared by all members of a device. What
-    compiling takes is not counted.
+    and, where devices are cores, all that a run is made of at the end, and what metrics take while it is scored. The rows
+    are shared by all members of a device. What compiling takes is not counted.
 
     Args:
         recipes: any.
@@ -217,7 +220,8 @@ def _group(
     epochs = sorted((members[index][0].epochs for index in indices), reverse=True)
     each = pace.recall(mold or structure(recipe), data.rows, layout)
     seconds = None if each is None else each * sum(epochs[:: layout.size])
-    return Group(tuple(indices), mold, layout, together, cost, layout.devices * _copies(layout) * rows, seconds)
+    rows *= layout.devices * _copies(layout)
+    return Group(tuple(indices), mold, layout, together, cost, rows, scoring_bytes(data), seconds)
 
 
 def _fitted(layout: Layout, members: int, cost: Cost, rows: int, room: float) -> tuple[Layout, int]:
@@ -253,10 +257,6 @@ def _working(cost: Cost, layout: Layout) -> int:
 def _copies(layout: Layout) -> int:
     """Devices of one memory that stand in the place of one."""
     return -(-layout.batch // jax.process_count()) if _on_host() else 1
-
-
-def _once() -> int:
-    return _ONCE if _on_host() else 0
 
 
 def _on_host() -> bool:

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from kilter.core.keys import named
 from kilter.core.spreading import by_rows, whole
@@ -90,12 +91,19 @@ def _losses(loss: Loss, outputs: jax.Array, y: jax.Array, mix: Mix | None) -> ja
 
 
 def outputs(net: Layer, params: Any, state: Any, x: jax.Array, block: int = BLOCK) -> jax.Array:
-    """Outputs at inference for any number of rows, a block at a time so that activations stay small."""
+    """Outputs at inference for any number of rows, a block at a time so that activations stay small.
+
+    The last block begins earlier where it would not be full: padding would copy all rows.
+    """
+
+    def apply(rows: jax.Array) -> jax.Array:
+        return whole(net.apply(params, state, by_rows(rows))[0])
+
     if len(x) <= block:
-        return whole(net.apply(params, state, by_rows(x))[0])
+        return apply(x)
     blocks = -(-len(x) // block)
-    padded = jnp.pad(x, ((0, blocks * block - len(x)), *((0, 0),) * (x.ndim - 1)))
-    found = jax.lax.map(
-        lambda rows: whole(net.apply(params, state, by_rows(rows))[0]), padded.reshape(blocks, block, *x.shape[1:])
-    )
-    return found.reshape(blocks * block, *found.shape[2:])[: len(x)]
+    starts = np.minimum(block * np.arange(blocks, dtype=np.int32), np.int32(len(x) - block))
+    found = jax.lax.map(lambda start: apply(jax.lax.dynamic_slice_in_dim(x, start, block)), starts)
+    again = blocks * block - len(x)
+    full = found.reshape(blocks * block, *found.shape[2:])
+    return full if not again else jnp.concatenate([full[:-block], full[again - block :]])
