@@ -1,6 +1,7 @@
 """The examination: its verdicts, its stages and what bad input gets. What each rule finds is in tests/planted."""
 
 import json
+import warnings
 
 import numpy as np
 import pytest
@@ -14,8 +15,8 @@ from kilter.doctor.courses import extent, operations
 
 def recipe(**changes):
     net = nn.Chain(nn.Dense(16), nn.ReLU(), nn.Dense(3))
-    settings = {"optimizer": optim.Adam(0.01), "epochs": 40, "inputs": kl.data.Standardize()} | changes
-    return kl.Recipe(net, losses.SoftmaxCrossEntropy(), **settings)
+    settings = {"net": net, "optimizer": optim.Adam(0.01), "epochs": 40, "inputs": kl.data.Standardize()} | changes
+    return kl.Recipe(loss=losses.SoftmaxCrossEntropy(), **settings)
 
 
 @pytest.fixture(scope="module")
@@ -120,3 +121,11 @@ def test_the_page_of_symptoms_is_made_from_the_rules():
 
     page = Path(__file__).parents[2] / "docs" / "symptoms.md"
     assert page.read_text() == lexicon.page(), "run: kilter explain --markdown > docs/symptoms.md"
+
+
+def test_a_network_in_float64_is_examined_without_other_words(data):
+    layers = nn.Chain(nn.Dense(8), nn.BatchNorm(), nn.ReLU(), nn.Dense(3))
+    net = recipe(net=layers, optimizer=optim.SGD(1e4), epochs=10, precision="float64")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert kl.examine(net, data).cause == "lr_too_high"

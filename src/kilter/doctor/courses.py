@@ -112,8 +112,9 @@ def course_of(runs: Sequence[Run], data: Dataset | None, whole: bool) -> Course:
 def with_organs(course: Course, runs: Sequence[Run], anatomy: Anatomy, x: Array) -> Course:
     """With what units and norms do on all training rows ``x``, preprocessed, after the training."""
     net = runs[0].recipe.net
-    alive = [activity(net, run.params, run.state, x) for run in runs]
-    drifting = [drifts(net, run.params, run.state, x) for run in runs]
+    with np.errstate(all="ignore"):  # weights of a diverged run may be anything
+        alive = [activity(net, run.params, run.state, x) for run in runs]
+        drifting = [drifts(net, run.params, run.state, x) for run in runs]
     dead = {
         organ.label: np.array([each[organ.path].dead.mean() for each in alive])
         for organ in anatomy.hidden_activations

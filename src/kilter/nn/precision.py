@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from kilter.core.specs import option, part
 from kilter.nn.layer import Layer, Params, Shape, State, Visit
@@ -103,7 +104,7 @@ class Narrow(_Around):
 
 
 class Wide(_Around):
-    """Weights, signals and gradients in float64, drawn as in float32; only inside `arrays_in` this precision.
+    """Weights, signals and gradients in float64, drawn as in float32; outside of `arrays_in` this precision in float32.
 
     Args:
         layer: any.
@@ -113,4 +114,5 @@ class Wide(_Around):
         return jax.tree.map(self._entering, self.layer.init(key, shape))
 
     def _entering(self, x: Any) -> Any:
-        return x.astype(jnp.float64) if jnp.issubdtype(x.dtype, jnp.floating) else x
+        wide = jax.dtypes.canonicalize_dtype(np.float64)
+        return x.astype(wide) if jnp.issubdtype(x.dtype, jnp.floating) else x
