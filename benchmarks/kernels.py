@@ -17,9 +17,10 @@ from kilter import nn
 from kilter.nn.convolve import convolve, grouped, plain, plain_transposed, transposed
 from kilter.nn.depthwise import depthwise
 from kilter.nn.product import product
+from kilter.nn.sweep import Sweep
 
 Operation = Callable[..., jax.Array]
-PADDING = ((1, 1), (1, 1))
+SAME = Sweep(padding=((1, 1), (1, 1)))
 
 
 def reshaped_pool(x: jax.Array) -> jax.Array:
@@ -30,12 +31,12 @@ def reshaped_pool(x: jax.Array) -> jax.Array:
 
 def plain_depthwise(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """A depthwise convolution as XLA has it."""
-    return plain(x, kernel, (1, 1), PADDING, groups=x.shape[-1])
+    return plain(x, kernel, SAME, groups=x.shape[-1])
 
 
 def shifted(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """A depthwise convolution as a sum of shifted inputs."""
-    return depthwise(x, kernel, (1, 1), PADDING)
+    return depthwise(x, kernel, SAME)
 
 
 def embeddings(categories: int, rows: int) -> tuple[Operation, Operation]:
@@ -85,19 +86,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     compare(f"max pooling, {pooled}", lambda x: pool.apply((), (), x)[0], reshaped_pool, (pooled,), updates)
     small = (batch, 14, 14, 32), (3, 3, 32, 64)
     for shape, kernel, apart in (((batch, 28, 28, 1), (3, 3, 1, 32), 1), (*small, 1), (*small, 2)):
-        frame = (1, 1), ((apart, apart),) * 2, (apart, apart)
-        ours, theirs = (lambda x, k, form=form, frame=frame: form(x, k, *frame) for form in (convolve, plain))
+        sweep = Sweep((1, 1), ((apart, apart),) * 2, (apart, apart))
+        ours, theirs = (lambda x, k, form=form, sweep=sweep: form(x, k, sweep) for form in (convolve, plain))
         name = f"convolution, {shape} to {kernel[-1]}" + (f", dilated by {apart}" if apart > 1 else "")
         compare(name, ours, theirs, (shape, kernel), updates)
     for groups, channels in ((2, 64), (8, 64), (32, 128)):
         shape, kernel = (batch // 4, 14, 14, channels), (3, 3, channels // groups, channels)
-        frame = (1, 1), PADDING, (1, 1), groups
+        frame = SAME, groups
         ours, theirs = (lambda x, k, form=form, frame=frame: form(x, k, *frame) for form in (grouped, plain))
         compare(f"convolution in {groups} groups, {shape}", ours, theirs, (shape, kernel), updates)
     for shape in ((batch, 14, 14, 64), (batch // 4, 28, 28, 32)):
         compare(f"depthwise convolution, {shape}", shifted, plain_depthwise, (shape, (3, 3, 1, shape[-1])), updates)
     for shape, kernel in (((batch // 2, 7, 7, 64), (4, 4, 64, 32)), ((batch // 2, 14, 14, 32), (4, 4, 32, 16))):
-        frame = (2, 2), PADDING, (2 * shape[1], 2 * shape[2])
+        frame = SAME._replace(stride=(2, 2)), (2 * shape[1], 2 * shape[2])
         ours, theirs = (
             lambda x, k, form=form, frame=frame: form(x, k, *frame) for form in (transposed, plain_transposed)
         )

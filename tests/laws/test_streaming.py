@@ -15,8 +15,8 @@ from pyarrow import parquet
 
 import kilter as kl
 from kilter import data, losses, nn, optim
+from kilter.core import pages
 from kilter.core.errors import FileError, InputError
-from kilter.data.streams import pages
 from kilter.train.ahead import ahead
 from kilter.train.checkpoints import Checkpoints
 from kilter.train.interrupt import Interrupt

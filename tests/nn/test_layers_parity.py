@@ -12,6 +12,7 @@ from torch.nn import functional as tf
 from kilter import nn
 from kilter.core.errors import InputError
 from kilter.nn.convolve import plain_transposed, transposed
+from kilter.nn.sweep import Sweep
 
 torch.set_num_threads(1)
 # Sums of up to some hundred float32 products in another order: relative errors of a few 1e-6, absolute ones near zero.
@@ -164,7 +165,10 @@ def test_conv_transpose_is_the_gradient_of_conv(dilation):
 
 @pytest.mark.parametrize(
     "frame",
-    [((2, 3), ((1, 1), (0, 0)), (8, 15)), ((2, 3), ((1, 0), (2, 2)), (15, 13), (3, 2))],
+    [
+        (Sweep((2, 3), ((1, 1), (0, 0))), (8, 15)),
+        (Sweep((2, 3), ((1, 0), (2, 2)), (3, 2)), (15, 13)),
+    ],
     ids=["dense", "dilated"],
 )
 def test_gradients_of_transposed_equal_autodiff_inside_a_scan(frame):

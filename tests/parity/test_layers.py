@@ -12,8 +12,9 @@ from torch.nn import functional as tf
 
 from kilter import nn
 from kilter.core.errors import InputError
-from kilter.nn import convolve
+from kilter.nn import by_products, convolve
 from kilter.nn.product import product
+from kilter.nn.sweep import Sweep
 
 torch.set_num_threads(1)
 # Sums of up to some hundred float32 products in another order: relative errors of a few 1e-6, absolute ones near zero.
@@ -344,14 +345,14 @@ def random_convolutions(count):
         padding = tuple((int(draw.integers(0, w)), int(draw.integers(0, w))) for w in spans)
         least = [max(1, w - sum(p)) for w, p in zip(spans, padding, strict=True)]
         space = tuple(int(low + draw.integers(0, 6)) for low in least)
-        yield int(draw.integers(1, 7)), space, window, (stride, padding, dilation)
+        yield int(draw.integers(1, 7)), space, window, Sweep(stride, padding, dilation)
 
 
-def assert_gradients_like_autodiff(x, kernel, *settings):
+def assert_gradients_like_autodiff(x, kernel, sweep):
     @jax.jit
     def both(x, kernel):
-        y, ours = jax.vjp(lambda x, k: convolve.convolve(x, k, *settings), x, kernel)
-        plain, theirs = jax.vjp(lambda x, k: convolve.plain(x, k, *settings), x, kernel)
+        y, ours = jax.vjp(lambda x, k: convolve.convolve(x, k, sweep), x, kernel)
+        plain, theirs = jax.vjp(lambda x, k: convolve.plain(x, k, sweep), x, kernel)
         dy = jnp.sin(jnp.arange(y.size, dtype=jnp.float32)).reshape(y.shape)
         return (y, *ours(dy)), (plain, *theirs(dy))
 
@@ -361,9 +362,9 @@ def assert_gradients_like_autodiff(x, kernel, *settings):
 
 @pytest.mark.parametrize("limit", [1, 2 << 20], ids=["pieces of one example", "one piece"])
 def test_convolve_gradients_equal_autodiff(limit, monkeypatch):
-    monkeypatch.setattr(convolve, "_PIECE_BYTES", limit)
-    for batch, space, window, settings in random_convolutions(12):
-        assert_gradients_like_autodiff(numbers(batch, *space, 2), numbers(*window, 2, 3), *settings)
+    monkeypatch.setattr(by_products, "_PIECE_BYTES", limit)
+    for batch, space, window, sweep in random_convolutions(12):
+        assert_gradients_like_autodiff(numbers(batch, *space, 2), numbers(*window, 2, 3), sweep)
 
 
 @pytest.mark.parametrize("groups", [1, 2])
@@ -372,9 +373,9 @@ def test_gradients_hold_no_convolution_that_is_slow_in_a_loop(groups):
 
     Fewer channels would take products in place of convolutions.
     """
-    for batch, space, window, settings in random_convolutions(16):
+    for batch, space, window, sweep in random_convolutions(16):
         x, kernel = jnp.zeros((batch, *space, 24)), jnp.zeros((*window, 24 // groups, 20))
-        gradient = jax.grad(lambda x, k, s=settings: convolve.grouped(x, k, *s, groups).sum(), (0, 1))
+        gradient = jax.grad(lambda x, k, s=sweep: convolve.grouped(x, k, s, groups).sum(), (0, 1))
         met = list(convolutions(jax.make_jaxpr(gradient)(x, kernel).jaxpr))
         assert met
         for each in met:
@@ -396,10 +397,10 @@ def convolutions(jaxpr):
 
 def test_gradients_of_a_dilated_conv_differentiate_forward():
     x, kernel = numbers(2, 7, 6, 3), numbers(2, 3, 3, 4)
-    settings, along = ((1, 2), ((1, 0), (2, 1)), (3, 2)), (numbers(2, 7, 6, 3, seed=1), numbers(2, 3, 3, 4, seed=2))
+    sweep, along = Sweep((1, 2), ((1, 0), (2, 1)), (3, 2)), (numbers(2, 7, 6, 3, seed=1), numbers(2, 3, 3, 4, seed=2))
 
     def curvature(form):
-        slope = jax.grad(lambda x, k: jnp.sum(jnp.sin(form(x, k, *settings))), (0, 1))
+        slope = jax.grad(lambda x, k: jnp.sum(jnp.sin(form(x, k, sweep))), (0, 1))
         return jax.jit(lambda: jax.jvp(slope, (x, kernel), along)[1])()
 
     assert_trees_close(curvature(convolve.convolve), curvature(convolve.plain), rtol=1e-4, atol=1e-4)
@@ -409,9 +410,9 @@ def test_gradients_of_a_dilated_conv_differentiate_forward():
 def test_convolve_gradients_in_pieces_that_divide_the_batch(batch, monkeypatch):
     x, kernel = numbers(batch, 6, 5, 2), numbers(3, 3, 2, 4)
     each = 4 * 8 * 5 * 3 * 2  # float32, padded height, width after, window, channels
-    monkeypatch.setattr(convolve, "_PIECE_BYTES", 4 * each)
-    assert convolve._divisor(batch, 4) == {1: 1, 6: 3, 7: 1, 8: 4}[batch]
-    assert_gradients_like_autodiff(x, kernel, (1, 1), ((1, 1), (1, 1)))
+    monkeypatch.setattr(by_products, "_PIECE_BYTES", 4 * each)
+    assert by_products._divisor(batch, 4) == {1: 1, 6: 3, 7: 1, 8: 4}[batch]
+    assert_gradients_like_autodiff(x, kernel, Sweep(padding=((1, 1), (1, 1))))
 
 
 @pytest.mark.parametrize(("window", "stride", "padding"), list(itertools.product([1, 2], [1, 3], [2, 4])))

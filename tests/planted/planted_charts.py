@@ -20,7 +20,7 @@ SEEDS = (0, 1, 2)
 def chart_of(recipe, data, *, start=False, **facts):
     """What is known before the training; with ``start`` the untrained network, too; ``facts`` that are put in place."""
     scaling = scalings(recipe, data)
-    rows = Facts.of(data, scaling[0].apply(data.train.x), scaling[1].apply(data.train.y))
+    rows = Facts.of(data, *scaling)
     chart = Chart(EXAMINE.design_of(recipe, data.shape, len(data.train)), replace(rows, **facts))
     if not start:
         return chart

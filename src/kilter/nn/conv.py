@@ -3,15 +3,15 @@
 from dataclasses import KW_ONLY
 
 import jax
-import jax.numpy as jnp
 
 from kilter.core.errors import InputError
 from kilter.core.specs import option
-from kilter.nn.convolve import Pads, grouped, plain
+from kilter.nn.convolve import grouped, plain
 from kilter.nn.depthwise import depthwise
 from kilter.nn.layer import Params, Shape, State, Weighted
 from kilter.nn.precision import narrowed
-from kilter.nn.window import Padding, Size, frame, spans
+from kilter.nn.sweep import Sweep
+from kilter.nn.window import Padding, Size, frame
 
 
 class Conv(Weighted):
@@ -74,25 +74,25 @@ class Conv(Weighted):
             raise InputError(
                 f"{self!r}: groups={self.groups} must divide both the {shape[-1]} inputs and {self.units} units"
             )
-        window, _, _, _ = frame(self, shape[:-1])
+        window, _ = frame(self, shape[:-1])
         return self._draw(key, (*window, shape[-1] // self.groups, self.units)), ()
 
     def apply(
         self, params: Params, state: State, x: jax.Array, *, key: jax.Array | None = None
     ) -> tuple[jax.Array, State]:
         kernel = params["kernel"]
-        _, stride, padding, dilation = frame(self, x.shape[1:-1])
+        _, sweep = frame(self, x.shape[1:-1])
         if x.ndim == 3:  # a sequence is an image of height one
-            y = self._convolve(x[:, None], kernel[None], (1, *stride), ((0, 0), *padding), (1, *dilation))[:, 0]
+            y = self._convolve(x[:, None], kernel[None], sweep.of_rows)[:, 0]
         else:
-            y = self._convolve(x, kernel, stride, padding, dilation)
+            y = self._convolve(x, kernel, sweep)
         return self._shifted(params, y), state
 
-    def _convolve(self, x: jax.Array, kernel: jax.Array, stride: Shape, padding: Pads, dilation: Shape) -> jax.Array:
+    def _convolve(self, x: jax.Array, kernel: jax.Array, sweep: Sweep) -> jax.Array:
         if self.groups == x.shape[-1] > 1:
-            return narrowed(depthwise)(x, kernel, stride, padding, dilation)
+            return narrowed(depthwise)(x, kernel, sweep)
         if jax.default_backend() != "cpu":
-            return narrowed(plain)(x, kernel, stride, padding, dilation, self.groups)
-        if any(max(both) >= size for both, size in zip(padding, spans(kernel.shape[:2], dilation), strict=True)):
-            x, padding = jnp.pad(x, ((0, 0), *padding, (0, 0))), ((0, 0), (0, 0))
-        return narrowed(grouped)(x, kernel, stride, padding, dilation, self.groups)
+            return narrowed(plain)(x, kernel, sweep, self.groups)
+        if any(max(both) >= size for both, size in zip(sweep.padding, sweep.span(kernel.shape[:2]), strict=True)):
+            x, sweep = sweep.padded(x), sweep._replace(padding=((0, 0), (0, 0)))
+        return narrowed(grouped)(x, kernel, sweep, self.groups)

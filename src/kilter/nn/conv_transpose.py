@@ -7,11 +7,12 @@ import jax
 
 from kilter.core.errors import InputError
 from kilter.core.specs import option
-from kilter.nn.convolve import Pads, plain_transposed, transposed
+from kilter.nn.convolve import plain_transposed, transposed
 from kilter.nn.initializers import Matched
 from kilter.nn.layer import Params, Shape, State, Weighted
 from kilter.nn.precision import narrowed
-from kilter.nn.window import Padding, Size, pads, sizes, spans
+from kilter.nn.sweep import Sweep
+from kilter.nn.window import Padding, Size, pads, sizes, steps
 
 
 class ConvTranspose(Weighted):
@@ -68,7 +69,7 @@ class ConvTranspose(Weighted):
             raise InputError(
                 f"{self!r}: expects an input of shape (length, channels) or (height, width, channels), got {shape}"
             )
-        window, stride, _, dilation, _ = self._frame(shape[:-1])
+        window, (stride, _, dilation), _ = self._frame(shape[:-1])
         params = self._draw(key, (*window, shape[-1], self.units))
         if isinstance(self.initializer, Matched | None):
             seen = math.prod(min(w, s // math.gcd(s, d)) for w, s, d in zip(window, stride, dilation, strict=True))
@@ -78,31 +79,30 @@ class ConvTranspose(Weighted):
     def apply(
         self, params: Params, state: State, x: jax.Array, *, key: jax.Array | None = None
     ) -> tuple[jax.Array, State]:
-        _, stride, padding, dilation, space = self._frame(x.shape[1:-1])
+        _, sweep, space = self._frame(x.shape[1:-1])
         kernel = params["kernel"]
         if len(space) == 1:  # a sequence is an image of height one
-            y = _spread(x[:, None], kernel[None], (1, *stride), ((0, 0), *padding), (1, *space), (1, *dilation))[:, 0]
+            y = _spread(x[:, None], kernel[None], sweep.of_rows, (1, *space))[:, 0]
         else:
-            y = _spread(x, kernel, stride, padding, space, dilation)
+            y = _spread(x, kernel, sweep, space)
         return self._shifted(params, y), state
 
-    def _frame(self, given: Shape) -> tuple[Shape, Shape, Pads, Shape, Shape]:
-        """Window, stride, padding, dilation and the lengths of the output, by spatial axis."""
-        settings = {"window": self.window, "stride": self.stride, "dilation": self.dilation}
-        window, stride, dilation = (sizes(self, name, value, len(given)) for name, value in settings.items())
-        span = spans(window, dilation)
+    def _frame(self, given: Shape) -> tuple[Shape, Sweep, Shape]:
+        """Window and sweep of the convolution that is undone, and the lengths of the output."""
+        window, sweep = steps(self, len(given))
+        stride, span = sweep.stride, sweep.span(window)
         if self.padding == "same":
             space = tuple(n * s for n, s in zip(given, stride, strict=True))
-            return window, stride, pads(self, "same", space, span, stride), dilation, space
+            return window, sweep._replace(padding=pads(self, "same", space, span, stride)), space
         each = sizes(self, "padding", 0 if isinstance(self.padding, str) else self.padding, len(given))
         space = tuple((n - 1) * s + w - 2 * p for n, s, w, p in zip(given, stride, span, each, strict=True))
         if min(space) < 1 or any(p >= w for p, w in zip(each, span, strict=True)):
             raise InputError(f"{self!r}: padding must be below the window's span {span} and leave positions of {given}")
-        return window, stride, tuple((p, p) for p in each), dilation, space
+        return window, sweep._replace(padding=tuple((p, p) for p in each)), space
 
 
 @narrowed
-def _spread(x: jax.Array, kernel: jax.Array, stride: Shape, padding: Pads, space: Shape, dilation: Shape) -> jax.Array:
+def _spread(x: jax.Array, kernel: jax.Array, sweep: Sweep, space: Shape) -> jax.Array:
     """With gradients of our own only where XLA's are slow."""
     on_cpu = jax.default_backend() == "cpu"
-    return (transposed if on_cpu else plain_transposed)(x, kernel, stride, padding, space, dilation)
+    return (transposed if on_cpu else plain_transposed)(x, kernel, sweep, space)

@@ -14,9 +14,10 @@ import jax.numpy as jnp
 
 from kilter.core.errors import InputError
 from kilter.core.specs import option
-from kilter.nn.convolve import Pads, plain
+from kilter.nn.convolve import plain
 from kilter.nn.layer import Params, Shape, State, Weighted
-from kilter.nn.window import Padding, Size, frame, spans
+from kilter.nn.sweep import Sweep
+from kilter.nn.window import Padding, Size, frame
 
 # Larger windows would make programs of too many operations.
 _FEW = 64
@@ -70,28 +71,27 @@ class DepthwiseConv(Weighted):
             raise InputError(
                 f"{self!r}: expects an input of shape (length, channels) or (height, width, channels), got {shape}"
             )
-        window, _, _, _ = frame(self, shape[:-1])
+        window, _ = frame(self, shape[:-1])
         return self._draw(key, (*window, 1, shape[-1] * self.multiplier)), ()
 
     def apply(
         self, params: Params, state: State, x: jax.Array, *, key: jax.Array | None = None
     ) -> tuple[jax.Array, State]:
         kernel = params["kernel"]
-        _, stride, padding, dilation = frame(self, x.shape[1:-1])
-        if x.ndim == 3:  # a sequence is an image of height one
-            y = depthwise(x[:, None], kernel[None], (1, *stride), ((0, 0), *padding), (1, *dilation))[:, 0]
-        else:
-            y = depthwise(x, kernel, stride, padding, dilation)
+        _, sweep = frame(self, x.shape[1:-1])
+        flat = x.ndim == 3  # a sequence is an image of height one
+        y = depthwise(x[:, None], kernel[None], sweep.of_rows)[:, 0] if flat else depthwise(x, kernel, sweep)
         return self._shifted(params, y), state
 
 
-def depthwise(x: jax.Array, kernel: jax.Array, stride: Shape, padding: Pads, dilation: Shape = (1, 1)) -> jax.Array:
+def depthwise(x: jax.Array, kernel: jax.Array, sweep: Sweep) -> jax.Array:
     """Convolution of each channel of ``x`` (batch, height, width, c) with its own of ``kernel`` (height, width, 1, c m)."""
     window, channels = kernel.shape[:2], x.shape[-1]
     if jax.default_backend() != "cpu" or math.prod(window) > _FEW:
-        return plain(x, kernel, stride, padding, dilation, channels)
-    x = jnp.repeat(jnp.pad(x, ((0, 0), *padding, (0, 0))), kernel.shape[-1] // channels, axis=-1)
-    height, width = (n - span + 1 for n, span in zip(x.shape[1:3], spans(window, dilation), strict=True))
+        return plain(x, kernel, sweep, channels)
+    stride, _, dilation = sweep
+    x = jnp.repeat(sweep.padded(x), kernel.shape[-1] // channels, axis=-1)
+    height, width = (n - span + 1 for n, span in zip(x.shape[1:3], sweep.span(window), strict=True))
 
     def seen(row: int, column: int) -> jax.Array:
         top, left = dilation[0] * row, dilation[1] * column

@@ -3,11 +3,12 @@
 from typing import Any
 
 from kilter.core.errors import InputError
-from kilter.nn.convolve import Pads
+from kilter.nn.sweep import Pads, Sweep
 
 Size = int | tuple[int, ...]
 Padding = str | int | tuple[int, ...]
 Shape = tuple[int, ...]
+_STEPS = ("window", "stride", "dilation")
 
 
 def sizes(layer: Any, name: str, given: Size, axes: int) -> Shape:
@@ -18,20 +19,20 @@ def sizes(layer: Any, name: str, given: Size, axes: int) -> Shape:
     return each
 
 
-def spans(window: Shape, dilation: Shape) -> Shape:
-    """Positions from the first to the last of a window whose positions are ``dilation`` apart."""
-    return tuple(d * (w - 1) + 1 for w, d in zip(window, dilation, strict=True))
+def steps(layer: Any, axes: int) -> tuple[Shape, Sweep]:
+    """Window of a convolution, and its sweep before it is padded."""
+    window, stride, dilation = (sizes(layer, name, getattr(layer, name), axes) for name in _STEPS)
+    return window, Sweep(stride, ((0, 0),) * axes, dilation)
 
 
-def frame(layer: Any, space: Shape) -> tuple[Shape, Shape, Pads, Shape]:
-    """Window, stride, padding and dilation of a convolution, by spatial axis.
+def frame(layer: Any, space: Shape) -> tuple[Shape, Sweep]:
+    """Window and sweep of a convolution.
 
     Raises:
         InputError: a window is longer than the padded input.
     """
-    names = ("window", "stride", "dilation")
-    window, stride, dilation = (sizes(layer, name, getattr(layer, name), len(space)) for name in names)
-    return window, stride, pads(layer, layer.padding, space, spans(window, dilation), stride), dilation
+    window, sweep = steps(layer, len(space))
+    return window, sweep._replace(padding=pads(layer, layer.padding, space, sweep.span(window), sweep.stride))
 
 
 def pads(layer: Any, padding: Padding, space: Shape, window: Shape, stride: Shape) -> Pads:
