@@ -29,6 +29,7 @@ def looped(update: Callable[[Any, Any], Any], start: Any, updates: int) -> Progr
     """A compiled loop of updates, which goes on from where it ended."""
     scan = jax.jit(
         lambda carry: jax.lax.scan(lambda carry, i: (update(carry, i), None), carry, jnp.arange(updates))[0],
+        donate_argnums=0,
         compiler_options=TRAINING,
     )
     held = [start]

@@ -12,6 +12,7 @@ from kilter.core.listed import Listed
 from kilter.core.remembered import remembered
 from kilter.core.specs import option, part
 from kilter.nn.initializers import Initializer, Matched, Zeros
+from kilter.nn.totals import spread
 
 Shape = tuple[int, ...]
 Params = Any
@@ -127,7 +128,7 @@ class Weighted(Layer, abstract=True):
 
     def _shifted(self, params: dict[str, jax.Array], y: jax.Array) -> jax.Array:
         """Outputs with the offset, where there is one."""
-        return y + params["bias"] if "bias" in params else y
+        return y + spread(params["bias"], y.shape, carried=True) if "bias" in params else y
 
 
 def output_shape(layer: Layer, params: Params, state: State, shape: Shape) -> Shape:

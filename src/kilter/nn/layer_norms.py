@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from kilter.core.errors import InputError
 from kilter.core.specs import number, option
 from kilter.nn.layer import Layer, Params, Shape, State
+from kilter.nn.totals import row_spread, row_total, spread
 
 Axes = tuple[int, ...]
 
@@ -54,8 +55,13 @@ class ExampleNorm(Layer, abstract=True):
     ) -> tuple[jax.Array, State]:
         view, axes = self.view(x.shape[1:])
         y = standardized(x.reshape(len(x), *view), self.epsilon, axes, self.centered).reshape(x.shape)
-        own = {name: leaf.reshape(self.learned(x.shape[1:])) for name, leaf in params.items()}
+        own = {name: self._laid(leaf, x.shape) for name, leaf in params.items()}
         return y * own.get("scale", 1.0) + own.get("shift", 0.0), state
+
+    def _laid(self, leaf: jax.Array, shape: Shape) -> jax.Array:
+        """A scale or shift as it stands beside a batch."""
+        learned = self.learned(shape[1:])
+        return spread(leaf, shape) if learned == shape[-1:] else leaf.reshape(learned)
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(2, 3))
@@ -69,9 +75,10 @@ def standardized(x: jax.Array, epsilon: Any, axes: Axes, centered: bool) -> jax.
 
 
 def _scaled(x: jax.Array, epsilon: Any, axes: Axes, centered: bool) -> tuple[jax.Array, jax.Array]:
-    z = x - x.mean(axes, keepdims=True) if centered else x
-    factor = jax.lax.optimization_barrier(jax.lax.rsqrt(jnp.square(z).mean(axes, keepdims=True) + epsilon))
-    return z * factor, factor
+    count = math.prod(x.shape[axis] for axis in axes)
+    z = x - _spread(_total(x, axes) / count, x.shape, axes) if centered else x
+    factor = jax.lax.optimization_barrier(jax.lax.rsqrt(_total(jnp.square(z), axes) / count + epsilon))
+    return z * _spread(factor, x.shape, axes), factor
 
 
 def _scaled_tangents(axes: Axes, centered: bool, primals: Any, tangents: Any) -> tuple[jax.Array, jax.Array]:
@@ -79,10 +86,10 @@ def _scaled_tangents(axes: Axes, centered: bool, primals: Any, tangents: Any) ->
     (x, epsilon), (dx, depsilon) = primals, tangents
     y, factor = _scaled(x, epsilon, axes, centered)
     dx = factor * dx
-    count = -1.0 / math.prod(x.shape[axis] for axis in axes)
-    moments = ((y * dx).sum(axes, keepdims=True), dx.sum(axes, keepdims=True) if centered else 0.0)
-    along, mean = (count * each for each in jax.lax.optimization_barrier(moments))
-    return y, dx + (mean + y * along) - 0.5 * jnp.square(factor) * y * depsilon
+    count = math.prod(x.shape[axis] for axis in axes)
+    along = -_total(y * dx, axes) / count - 0.5 * jnp.square(factor) * depsilon
+    dy = dx + y * _spread(along, x.shape, axes)
+    return y, dy - _spread(_total(dx, axes) / count, x.shape, axes) if centered else dy
 
 
 standardized.defjvp(_scaled_tangents)
@@ -206,6 +213,29 @@ class RMSNorm(ExampleNorm):
 
     def learned(self, shape: Shape) -> Shape:
         return _along(_axes(self, self.axes, shape), shape)
+
+
+def _total(x: jax.Array, axes: Axes) -> jax.Array:
+    """Sum over axes, which stay with one place each."""
+    rest = tuple(1 if axis in axes else x.shape[axis] for axis in range(-x.ndim, 0))
+    return row_total(x.reshape(_rows(x.shape, axes))).reshape(rest) if _last(axes) else x.sum(axes, keepdims=True)
+
+
+def _spread(numbers: jax.Array, shape: Shape, axes: Axes) -> jax.Array:
+    """What `_total` leaves, over its axes again."""
+    if not _last(axes):
+        return jnp.broadcast_to(numbers, shape)
+    *rows, size = _rows(shape, axes)
+    return row_spread(numbers.reshape(rows), size).reshape(shape)
+
+
+def _last(axes: Axes) -> bool:
+    """Whether these are the last axes, in any order, which together are a row."""
+    return sorted(axes) == list(range(-len(axes), 0))
+
+
+def _rows(shape: Shape, axes: Axes) -> Shape:
+    return (*shape[: -len(axes)], math.prod(shape[-len(axes) :]))
 
 
 def _grouped(layer: Layer, shape: Shape, groups: int) -> tuple[Shape, Axes]:

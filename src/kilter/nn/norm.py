@@ -2,14 +2,15 @@
 
 import math
 from dataclasses import KW_ONLY
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from kilter.core.errors import InputError
 from kilter.core.specs import number, option
-from kilter.nn.channels import spread, total
 from kilter.nn.layer import Layer, Params, Shape, State
+from kilter.nn.totals import spread, total
 
 
 class BatchNorm(Layer):
@@ -66,31 +67,18 @@ class BatchNorm(Layer):
     def apply(
         self, params: Params, state: State, x: jax.Array, *, key: jax.Array | None = None
     ) -> tuple[jax.Array, State]:
-        mean, var, count = state["mean"], state["var"], math.prod(x.shape[:-1])
-        if key is not None:
-            mean = total(x) / count
-        z = x - spread(mean, x.shape)
-        if key is not None:
-            var = total(jnp.square(z)) / count
-        factor, offset = self._corrected(state, mean, var, key is not None)
-        if key is not None:
-            state = self._moved(state, mean, var, count)
-        y = z * spread(factor * params.get("scale", 1.0), x.shape)
-        shift = self._shifted(params, offset)
-        return y if shift is None else y + spread(shift, x.shape), state
+        scale = params.get("scale", jnp.ones(x.shape[-1]))
+        shift = params.get("shift", jnp.zeros(x.shape[-1]))
+        if key is None:
+            return (x - state["mean"]) * (scale * jax.lax.rsqrt(state["var"] + self.epsilon)) + shift, state
+        mean, var = jax.lax.stop_gradient(moments(x))
+        r, d = self._corrections(state, mean, var)
+        y = normalized(x, scale * r, shift + scale * d, self.epsilon)
+        return y, self._moved(state, mean, var, math.prod(x.shape[:-1]))
 
-    def _corrected(
-        self, state: State, mean: jax.Array, var: jax.Array, training: bool
-    ) -> tuple[jax.Array, jax.Array | None]:
-        """What a feature less its mean is multiplied by, and what is added before the scale."""
-        return jax.lax.rsqrt(var + self.epsilon), None
-
-    def _shifted(self, params: Params, offset: jax.Array | None) -> jax.Array | None:
-        shift = params.get("shift")
-        if offset is None:
-            return shift
-        offset = offset * params.get("scale", 1.0)
-        return offset if shift is None else shift + offset
+    def _corrections(self, state: State, mean: jax.Array, var: jax.Array) -> tuple[Any, Any]:
+        """What a normalized feature is multiplied by, and what is added then, before scale and shift."""
+        return 1.0, 0.0
 
     def _moved(self, state: State, mean: jax.Array, var: jax.Array, count: int) -> State:
         """The averages after a batch."""
@@ -98,8 +86,40 @@ class BatchNorm(Layer):
         if self.cumulative:
             after["count"] = state["count"] + 1.0
             share = 1.0 / after["count"]
-        batch = jax.lax.stop_gradient({"mean": mean, "var": var * (count / max(count - 1, 1))})
+        batch = {"mean": mean, "var": var * (count / max(count - 1, 1))}
         return after | {name: state[name] + share * (new - state[name]) for name, new in batch.items()}
+
+
+def moments(x: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Mean and (biased) variance of each feature, ``(features,)``, over all axes but the last."""
+    count = math.prod(x.shape[:-1])
+    mean = total(x) / count
+    return mean, total(jnp.square(x - spread(mean, x.shape))) / count
+
+
+@jax.custom_jvp
+def normalized(x: jax.Array, gain: jax.Array, offset: jax.Array, epsilon: Any) -> jax.Array:
+    """The form gain (x - mean) / sqrt(var + epsilon) + offset; ``gain`` and ``offset`` are of shape ``(features,)``.
+
+    Its derivative is stated in two sums over the batch, of which those of ``gain`` and ``offset`` are made too.
+    """
+    mean, var = moments(x)
+    factor = jax.lax.rsqrt(var + epsilon)
+    return (x - spread(mean, x.shape)) * spread(gain * factor, x.shape) + spread(offset, x.shape)
+
+
+@normalized.defjvp
+def _normalized_tangents(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[jax.Array, jax.Array]:
+    """Works in both directions: turned around, the two sums over ``dx`` are numbers that are spread, and the reverse."""
+    (x, gain, _, epsilon), (dx, dgain, doffset, depsilon) = primals, tangents
+    mean, var = moments(x)
+    factor = jax.lax.rsqrt(var + epsilon)
+    z = (x - spread(mean, x.shape)) * spread(factor, x.shape)
+    share = gain * factor / math.prod(x.shape[:-1])
+    offset = doffset - share * total(dx)
+    along = dgain - share * total(z * dx) - 0.5 * gain * jnp.square(factor) * depsilon
+    dy = spread(gain * factor, x.shape) * dx + z * spread(along, x.shape) + spread(offset, x.shape)
+    return normalized(*primals), dy
 
 
 class BatchRenorm(BatchNorm):
@@ -131,13 +151,7 @@ class BatchRenorm(BatchNorm):
     r_max: float = number(default=3.0, range="[1, inf)", search=(1.0, 5.0))
     d_max: float = number(default=5.0, range="[0, inf)", search=(0.0, 10.0))
 
-    def _corrected(
-        self, state: State, mean: jax.Array, var: jax.Array, training: bool
-    ) -> tuple[jax.Array, jax.Array | None]:
-        factor = jax.lax.rsqrt(var + self.epsilon)
-        if not training:
-            return factor, None
+    def _corrections(self, state: State, mean: jax.Array, var: jax.Array) -> tuple[Any, Any]:
         known = jax.lax.rsqrt(state["var"] + self.epsilon)
-        r = jnp.clip(known / factor, 1.0 / self.r_max, self.r_max)
-        d = jnp.clip((mean - state["mean"]) * known, -self.d_max, self.d_max)
-        return factor * jax.lax.stop_gradient(r), jax.lax.stop_gradient(d)
+        r = jnp.clip(known * jnp.sqrt(var + self.epsilon), 1.0 / self.r_max, self.r_max)
+        return r, jnp.clip((mean - state["mean"]) * known, -self.d_max, self.d_max)

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from kilter.core.specs import number, option
-from kilter.optim.moments import corrected, shrunk, squared, toward, zeros_like
+from kilter.optim.moments import corrected, over_root, shrunk, squared, toward, zeros_like
 from kilter.optim.optimizer import Rated, Tree
 from kilter.optim.schedules import Schedule
 
@@ -61,22 +61,18 @@ class Adam(Rated):
         }
         if self.amsgrad:
             new["largest"] = jax.tree.map(jnp.maximum, state["largest"], new["square"])
-        ahead = self._ahead(new["mean"], grads, step)
-        k2 = corrected(c2, step + 1)
+        k1, k2 = corrected(c1, step + 1), corrected(c2, step + 1)
+        ahead = self._ahead(new["mean"], grads, k1, corrected(c1, step + 2)) if self.nesterov else new["mean"]
 
         def moved(p: jax.Array, m: jax.Array, v: jax.Array) -> jax.Array:
-            return shrunk(p, lr * self.weight_decay) - lr * m / (jnp.sqrt(v / k2) + self.epsilon)
+            return shrunk(p, lr * self.weight_decay) - over_root(lr / k1, m, v, k2, self.epsilon)
 
         return jax.tree.map(moved, params, ahead, new["largest" if self.amsgrad else "square"]), new
 
-    def _ahead(self, mean: Tree, grads: Tree, step: Any) -> Tree:
-        """The mean gradient without its bias, with ``nesterov`` as it would stand one update later."""
-        c1 = self.complement("b1")
-        now = corrected(c1, step + 1)
-        if not self.nesterov:
-            return jax.tree.map(lambda m: m / now, mean)
-        later = corrected(c1, step + 2)
-        return jax.tree.map(lambda m, g: self.b1 * (m / later) + c1 * (g / now), mean, grads)
+    def _ahead(self, mean: Tree, grads: Tree, now: Any, later: Any) -> Tree:
+        """The mean gradient as it would stand one update later, given the biases of both, with the present bias."""
+        kept, added = self.b1 * (now / later), self.complement("b1")
+        return jax.tree.map(lambda m, g: kept * m + added * g, mean, grads)
 
 
 class AdamW(Adam):

@@ -51,6 +51,6 @@ class Adamax(Rated):
         largest = jax.tree.map(larger, state["largest"], grads)
 
         def moved(p: jax.Array, m: jax.Array, u: jax.Array) -> jax.Array:
-            return shrunk(p, lr * self.weight_decay) - lr * (m / k1) / u
+            return shrunk(p, lr * self.weight_decay) - (lr / k1) * m / u
 
         return jax.tree.map(moved, params, mean, largest), {"mean": mean, "largest": largest}

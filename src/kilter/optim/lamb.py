@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from kilter.core.specs import number
-from kilter.optim.moments import corrected, squared, toward, zeros_like
+from kilter.optim.moments import corrected, over_root, squared, toward, zeros_like
 from kilter.optim.optimizer import Rated, Tree
 from kilter.optim.schedules import Schedule
 
@@ -48,7 +48,7 @@ class LAMB(Rated):
         k1, k2 = corrected(c1, step + 1), corrected(c2, step + 1)
 
         def moved(p: jax.Array, m: jax.Array, v: jax.Array) -> jax.Array:
-            direction = (m / k1) / (jnp.sqrt(v / k2) + self.epsilon)
+            direction = over_root(1.0 / k1, m, v, k2, self.epsilon)
             direction = direction + self.weight_decay * p if jnp.ndim(p) > 1 else direction
             return p - lr * _trust(p, direction) * direction
 

@@ -30,6 +30,12 @@ def corrected(complement: Any, count: Any) -> Any:
     return -jnp.expm1(count * jnp.log1p(-complement))
 
 
+def over_root(factor: Any, mean: jax.Array, square: jax.Array, bias: Any, epsilon: Any) -> jax.Array:
+    """The move factor mean / (sqrt(square / bias) + epsilon), with one division a number."""
+    root = jnp.sqrt(bias)
+    return (factor * root) * mean / (jnp.sqrt(square) + root * epsilon)
+
+
 def shrunk(p: Any, share: Any) -> Any:
     """Decoupled weight decay: kernels (two axes or more) lose ``share`` of themselves, biases and norm scales nothing."""
     return (1.0 - share) * p if trees.is_kernel(p) else p

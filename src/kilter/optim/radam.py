@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from kilter.core.specs import number
-from kilter.optim.moments import corrected, shrunk, squared, toward, zeros_like
+from kilter.optim.moments import corrected, over_root, shrunk, squared, toward, zeros_like
 from kilter.optim.optimizer import Rated, Tree
 from kilter.optim.schedules import Schedule
 
@@ -48,10 +48,11 @@ class RAdam(Rated):
         mean, square = toward(state["mean"], grads, c1), toward(state["square"], squared(grads), c2)
         k1, k2 = corrected(c1, step + 1), corrected(c2, step + 1)
         trusted, trust = _trust(c2, k2, step + 1)
+        rate = lr / k1
 
         def moved(p: jax.Array, m: jax.Array, v: jax.Array) -> jax.Array:
-            scaled = jnp.where(trusted, trust / (jnp.sqrt(v / k2) + self.epsilon), 1.0)
-            return shrunk(p, lr * self.weight_decay) - lr * (m / k1) * scaled
+            scaled = over_root(trust * rate, m, v, k2, self.epsilon)
+            return shrunk(p, lr * self.weight_decay) - jnp.where(trusted, scaled, rate * m)
 
         return jax.tree.map(moved, params, mean, square), {"mean": mean, "square": square}
 

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from kilter.core.specs import number
-from kilter.optim.moments import corrected, shrunk, squared, toward, zeros_like
+from kilter.optim.moments import corrected, over_root, shrunk, squared, toward, zeros_like
 from kilter.optim.optimizer import Rated, Tree
 from kilter.optim.schedules import Schedule
 
@@ -54,7 +54,7 @@ class ScheduleFreeAdam(Rated):
         k2 = corrected(c2, step + 1)
 
         def moved(z: jax.Array, g: jax.Array, v: jax.Array, y: jax.Array) -> jax.Array:
-            return z + (shrunk(y, lr * self.weight_decay) - y) - lr * g / (jnp.sqrt(v / k2) + self.epsilon)
+            return z + (shrunk(y, lr * self.weight_decay) - y) - over_root(lr, g, v, k2, self.epsilon)
 
         fast = jax.tree.map(moved, state["fast"], grads, square, params)
         highest = jnp.maximum(state["highest"], lr)

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from kilter.core.specs import number
-from kilter.optim.moments import corrected, shrunk, squared, toward, zeros_like
+from kilter.optim.moments import corrected, over_root, shrunk, squared, toward, zeros_like
 from kilter.optim.optimizer import Rated, Tree
 from kilter.optim.schedules import Schedule
 
@@ -49,6 +49,6 @@ class Yogi(Rated):
         k1, k2 = corrected(c1, step + 1), corrected(c2, step + 1)
 
         def moved(p: jax.Array, m: jax.Array, v: jax.Array) -> jax.Array:
-            return shrunk(p, lr * self.weight_decay) - lr * (m / k1) / (jnp.sqrt(v / k2) + self.epsilon)
+            return shrunk(p, lr * self.weight_decay) - over_root(lr / k1, m, v, k2, self.epsilon)
 
         return jax.tree.map(moved, params, mean, square), {"mean": mean, "square": square}
