@@ -15,6 +15,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.core import ShapedArray
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
@@ -87,7 +88,7 @@ def _linear(name: str, compute: Callable[..., jax.Array]) -> Primitive:
 
     def shaped(x: Any, **settings: Any) -> Any:
         found = jax.eval_shape(partial(compute, **settings), jax.ShapeDtypeStruct(x.shape, x.dtype))
-        return jax.core.ShapedArray(found.shape, found.dtype)
+        return ShapedArray(found.shape, found.dtype)
 
     made = Primitive(name)
     made.def_impl(compute)

@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Literal, TypeVar
 
 import jax
 
+from kilter.core.ordering import after
 from kilter.core.specs import number
 from kilter.optim.objective import Objective
 from kilter.optim.schedules import Schedule, value_at
@@ -60,7 +61,7 @@ class Optimizer(Timed, abstract=True):
     def minimize(self, objective: Objective, params: Tree, state: Tree, step: Any) -> tuple[Tree, Tree, Any]:
         """One update on one batch: new parameters, new state, and loss and new state of the net before the update."""
         grads, aux = self.gradient(objective, params, state, step)
-        return *self.update(grads, state, params, step), aux
+        return *self.update(grads, state, after(grads, params), step), aux
 
     def judged(self, state: Tree, loss: Any) -> Tree:
         """State after an epoch that ended at ``loss``, of the validation rows or, without them, of the training rows."""
