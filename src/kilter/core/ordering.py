@@ -11,10 +11,10 @@ Tree = Any
 def after(known: Tree, tree: Tree) -> Tree:
     """``tree`` as it is, but known only when all of ``known`` is.
 
-    XLA changes an array of a loop in place where nothing can read it afterwards. It copies a layer's weights in each update of
-    a network, since the gradient of the layer's inputs reads them and the update does not wait for that; once it does, there
-    is no copy (an update of 784-512-512-10 takes 0.92 of the time). So a zero is added that depends on ``known``, in a form
-    that XLA does not see through; it goes into the loop that makes the update.
+    XLA changes an array of a loop in place where nothing can read it afterwards. It copies the weights of a layer in each
+    update, since the gradient of the layer's inputs reads them and the update does not wait for that; once it does, there
+    is no copy (an update of 784-512-512-10 takes 0.92 of the time). So a zero is added that depends on ``known``, in a
+    form that XLA does not see through; it goes into the loop that makes the update.
     """
     corners = [leaf[(0,) * leaf.ndim] > 0 for leaf in jax.tree.leaves(known) if leaf.size]
     nothing = sum((jax.lax.clamp(0, corner.astype(jnp.int32), 0) for corner in corners), jnp.int32(0))
