@@ -1,4 +1,4 @@
-"""What our own forms of seven operations gain: forward and gradients inside a loop, against XLA's own, in turns.
+"""What our own forms of nine operations gain: forward and gradients inside a loop, against XLA's own, in turns.
 
 python benchmarks/kernels.py             # the shapes of the benchmarks
 python benchmarks/kernels.py --quick     # a smoke test
@@ -7,6 +7,7 @@ python benchmarks/kernels.py --quick     # a smoke test
 import argparse
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -16,8 +17,11 @@ import numpy as np
 from kilter import nn
 from kilter.nn.convolve import convolve, grouped, plain, plain_transposed, transposed
 from kilter.nn.depthwise import depthwise
+from kilter.nn.layer_norms import standardized
+from kilter.nn.norm import normalized
 from kilter.nn.product import product
 from kilter.nn.sweep import Sweep
+from kilter.nn.totals import spread
 
 Operation = Callable[..., jax.Array]
 SAME = Sweep(padding=((1, 1), (1, 1)))
@@ -37,6 +41,22 @@ def plain_depthwise(x: jax.Array, kernel: jax.Array) -> jax.Array:
 def shifted(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """A depthwise convolution as a sum of shifted inputs."""
     return depthwise(x, kernel, SAME)
+
+
+def plain_norm(x: jax.Array, gain: jax.Array, axes: tuple[int, ...]) -> jax.Array:
+    """Mean 0 and variance 1 over axes by plain sums, whose gradients JAX makes."""
+    z = x - x.mean(axes, keepdims=True)
+    return z * jax.lax.rsqrt(jnp.square(z).mean(axes, keepdims=True) + 1e-5) * gain
+
+
+def batch_norm(x: jax.Array, gain: jax.Array) -> jax.Array:
+    """Sums over positions in runs, and a stated derivative."""
+    return normalized(x, gain, jnp.zeros_like(gain), 1e-5)
+
+
+def layer_norm(x: jax.Array, gain: jax.Array) -> jax.Array:
+    """Sums over features in lanes, and a stated derivative."""
+    return standardized(x, 1e-5, (-1,), True) * spread(gain, x.shape)
 
 
 def embeddings(categories: int, rows: int) -> tuple[Operation, Operation]:
@@ -82,6 +102,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for rows, inputs, units in ((32, 64, 64), (32, 64, 10), (64, 128, 128)):
         name = f"product, {rows} rows, {inputs} to {units}"
         compare(name, product, jnp.dot, ((rows, inputs), (inputs, units)), 250 * updates)
+    for shape in ((batch, 32, 32, 16), (batch, 28, 28, 32), (batch // 4, 14, 14, 256), (batch // 4, 64, 128)):
+        theirs = partial(plain_norm, axes=tuple(range(len(shape) - 1)))
+        compare(f"batch norm, {shape}", batch_norm, theirs, (shape, shape[-1:]), 5 * updates)
+    for shape in ((batch, 64, 128), (batch // 4, 28, 256)):
+        compare(f"layer norm, {shape}", layer_norm, partial(plain_norm, axes=(-1,)), (shape, shape[-1:]), 5 * updates)
     pooled = (batch, 28, 28, 32)
     compare(f"max pooling, {pooled}", lambda x: pool.apply((), (), x)[0], reshaped_pool, (pooled,), updates)
     small = (batch, 14, 14, 32), (3, 3, 32, 64)

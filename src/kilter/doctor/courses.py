@@ -15,7 +15,7 @@ from kilter.train.batches import updates
 from kilter.train.check import deciding_metric
 from kilter.train.interrupt import interruptible
 from kilter.train.launch import fleets
-from kilter.train.order import permutation
+from kilter.train.order import some
 from kilter.train.outcome import Outcome
 from kilter.train.recipe import Recipe
 from kilter.train.run import Run
@@ -28,8 +28,6 @@ Array = np.ndarray[Any, Any]
 _UPDATE = 1e6
 # Classes that are this many times as frequent as others are looked at one by one.
 UNEVEN = 3.0
-# Seed of the permutation that chooses rows where a budget does not pay for all.
-_ROWS = 0
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ def extent(recipe: Recipe, data: Dataset, seeds: int, budget: float) -> Extent:
     if affordable >= 1:
         return Extent(data, int(affordable))
     rows = max(int(affordable * len(data.train)), min(len(data.train), 10 * recipe.batch_size))
-    chosen = np.sort(permutation(_ROWS, 0, len(data.train))[:rows])
+    chosen = np.sort(some(len(data.train), rows))
     return Extent(replace(data, train=data.train.take(chosen)), 1)
 
 

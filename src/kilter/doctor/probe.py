@@ -14,7 +14,7 @@ from kilter.doctor.anatomy import Anatomy, matched_std
 from kilter.doctor.chart import Start, Steps
 from kilter.optim.optimizer import spanning
 from kilter.train.batches import updates
-from kilter.train.order import permutation
+from kilter.train.order import permutation, some
 from kilter.train.parts import parts_of
 from kilter.train.program import drawing
 from kilter.train.recipe import Recipe
@@ -42,13 +42,13 @@ class Patient:
 
     def _drawn(self) -> Learner:
         stacked = jax.tree.map(lambda leaf: np.repeat(np.asarray(leaf)[None], len(self.seeds), 0), self.parts)
-        spread = jnp.asarray(self.x[permutation(0, 0, len(self.x))[:ROWS]])
+        spread = jnp.asarray(self.x[some(len(self.x), ROWS)])
         members = drawing(True)(stacked, np.array(self.seeds, np.uint32), spread, self.x.shape[1:], False, None)
         return members.learner
 
     def start(self, anatomy: Anatomy) -> Start:
         """Vitals of the untrained networks on some rows, in training mode."""
-        chosen = permutation(0, 0, len(self.x))[:ROWS]
+        chosen = some(len(self.x), ROWS)
         rows = self._batch(chosen)
         keys = jax.vmap(lambda seed: named(jax.random.key(seed), "look"))(np.array(self.seeds, np.uint32))
         vitals = jax.device_get(_look(self.parts, self.learners, rows, keys))

@@ -18,7 +18,7 @@ def convolved(x: jax.Array, kernel: jax.Array, sweep: Sweep) -> jax.Array:
     """A convolution with a stride of 1."""
     x = sweep.padded(x)
     piece = partial(_by_window if kernel.shape[2] == 1 else _by_rows, kernel=kernel, dilation=sweep.dilation)
-    size = _piece_size(x, x.shape[2], kernel.shape[1], _PIECE_BYTES)
+    size = _piece_size(x, x.shape[2], kernel.shape[1])
     if size == len(x):
         return piece(x)
     y = jax.lax.map(piece, x.reshape(-1, size, *x.shape[1:]))
@@ -57,7 +57,7 @@ def _summed(x: jax.Array, dy: jax.Array, *, kernel: jax.Array, sweep: Sweep) -> 
     """The same, over pieces of the batch."""
     x = sweep.padded(x)
     one = x.shape[3] == 1
-    size = _piece_size(x, dy.shape[2], kernel.shape[1], _PIECE_BYTES)
+    size = _piece_size(x, dy.shape[2], kernel.shape[1])
     form = _products_of_one if one else _products
     piece = partial(form, window=kernel.shape[:2], sweep=sweep)
     if size == len(x):
@@ -96,10 +96,10 @@ def _rows(x: jax.Array, dy: jax.Array, window: Pair, sweep: Sweep) -> list[jax.A
     return [shifted[:, i : i + reach : stride[0]] for i in range(0, dilation[0] * window[0], dilation[0])]
 
 
-def _piece_size(x: jax.Array, width: int, window: int, most: int) -> int:
-    """Images in a piece of the batch, of ``most`` bytes of shifted input."""
+def _piece_size(x: jax.Array, width: int, window: int) -> int:
+    """Images in a piece of the batch."""
     bytes_each = 4 * x.shape[1] * width * window * x.shape[3]
-    return _divisor(len(x), max(1, most // bytes_each))
+    return _divisor(len(x), max(1, _PIECE_BYTES // bytes_each))
 
 
 def _shifted(x: jax.Array, window: int, width: int, stride: int, dilation: int) -> jax.Array:

@@ -8,6 +8,8 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 # Where the number of an epoch stands in the key of its permutation; no run gets here.
 _BOOTSTRAP = 2**64 - 1
+# Seed of the permutation that chooses some of the rows.
+_SOME = 0
 
 
 def orders(
@@ -41,6 +43,11 @@ def orders(
 def permutation(seed: int, epoch: int, rows: int, window: int = 0) -> Array:
     """The order of all rows in one epoch, or of those of one of its windows."""
     return _generator(seed, epoch, window).permutation(rows)
+
+
+def some(rows: int, most: int) -> Array:
+    """At most so many of the rows, the same ones whenever asked, in the order in which a permutation has them."""
+    return permutation(_SOME, 0, rows)[:most]
 
 
 def sample(seed: int, rows: int) -> Array:

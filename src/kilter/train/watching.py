@@ -17,7 +17,7 @@ from kilter.data.dataset import Dataset
 from kilter.train.batches import updates
 from kilter.train.cost import cost_of
 from kilter.train.epoch import Member
-from kilter.train.order import permutation
+from kilter.train.order import some
 from kilter.train.placing import fetched, to_shares
 from kilter.train.program import over_members, spread
 from kilter.train.recipe import Recipe
@@ -34,8 +34,8 @@ from kilter.vitals.watch import Watch, taken
 
 Array = np.ndarray[Any, Any]
 Draw = Callable[[Roster, Mesh | None], Member]
-# Seed of the permutation whose first rows are probed, and of the key that tells norms to follow the rows.
-_ROWS, _KEY = 0, 0
+# Seed of the key that tells norms to follow the rows.
+_KEY = 0
 
 
 class Watcher:
@@ -62,7 +62,7 @@ class Watcher:
             Recorder(*names, task.watch.stride(epochs=recipe.epochs, trained=trained, products=products), trace)
             for (recipe, _), trace in zip(task.members, before, strict=True)
         ]
-        rows = permutation(_ROWS, 0, len(task.data.train))[: task.watch.rows]
+        rows = some(len(task.data.train), task.watch.rows)
         self._chosen = tuple(np.array(each, np.int32) for each in (rows, layers, arrays))
         self._updates, self._what = updates(recipe, trained), task.watch.what
 
