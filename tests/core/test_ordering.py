@@ -21,6 +21,14 @@ def test_a_tree_is_as_it_was_whatever_it_waits_for(known):
     assert found["half"].dtype == jnp.bfloat16
 
 
+def test_doubles_stay_doubles():
+    with jax.enable_x64(True):
+        found = after(jnp.ones(2, jnp.float64), {"a": jnp.full(2, 1e-300, jnp.float64), "b": jnp.ones(2, jnp.float32)})
+        assert found["a"].dtype == jnp.float64
+        assert found["b"].dtype == jnp.float32
+        np.testing.assert_array_equal(found["a"], np.full(2, 1e-300))
+
+
 def test_it_waits_for_nothing_where_there_is_nothing():
     np.testing.assert_array_equal(after({}, jnp.arange(3.0)), np.arange(3.0))
 

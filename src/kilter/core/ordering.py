@@ -16,6 +16,7 @@ def after(known: Tree, tree: Tree) -> Tree:
     is no copy (an update of 784-512-512-10 takes 0.92 of the time). So a zero is added that depends on ``known``, in a
     form that XLA does not see through; it goes into the loop that makes the update.
     """
+    zero = jnp.int32(0)
     corners = [leaf[(0,) * leaf.ndim] > 0 for leaf in jax.tree.leaves(known) if leaf.size]
-    nothing = sum((jax.lax.clamp(0, corner.astype(jnp.int32), 0) for corner in corners), jnp.int32(0))
+    nothing = sum((jax.lax.clamp(zero, corner.astype(jnp.int32), zero) for corner in corners), zero)
     return jax.tree.map(lambda leaf: leaf + nothing.astype(leaf.dtype), tree)
