@@ -51,7 +51,7 @@ def plain_norm(x: jax.Array, gain: jax.Array, axes: tuple[int, ...]) -> jax.Arra
 
 def batch_norm(x: jax.Array, gain: jax.Array) -> jax.Array:
     """Sums over positions in runs, and a stated derivative."""
-    return normalized(x, gain, jnp.zeros_like(gain), 1e-5)
+    return normalized(x, gain, jnp.zeros_like(gain), 1e-5)[0]
 
 
 def layer_norm(x: jax.Array, gain: jax.Array) -> jax.Array:

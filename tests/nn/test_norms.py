@@ -13,6 +13,7 @@ from torch.nn.utils import parametrizations
 
 from kilter import nn
 from kilter.core.errors import InputError
+from kilter.nn.norm import normalized
 
 torch.set_num_threads(1)
 # Sums of up to some hundred float32 numbers in another order.
@@ -466,3 +467,23 @@ def test_text_and_json_round_trips(name):
 @pytest.mark.parametrize("kind", nn.norms.ALL)
 def test_the_catalog_says_what_it_is(kind):
     assert all(vars(kind)[text] for text in ("formula", "source", "choose"))
+
+
+def test_second_derivatives_are_those_of_the_formula():
+    draw = np.random.default_rng(0)
+    point = draw.normal(size=(8, 4, 3)), draw.normal(size=3), draw.normal(size=3)
+    point, along = (jax.tree.map(lambda leaf, k=k: jnp.float32(k * leaf), point) for k in (1.0, 0.3))
+
+    def plain(x, gain, offset):
+        z = x - x.mean((0, 1))
+        return z / jnp.sqrt((z * z).mean((0, 1)) + 1e-5) * gain + offset
+
+    def curved(form):
+        return lambda x, gain, offset: jnp.sin(form(x, gain, offset) * x).sum()
+
+    for place in range(3):
+        found, expected = (
+            jax.jvp(jax.grad(curved(form), place), point, along)[1]
+            for form in (lambda *given: normalized(*given, 1e-5)[0], plain)
+        )
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)

@@ -17,6 +17,10 @@ def after(known: Tree, tree: Tree) -> Tree:
     form that XLA does not see through; it goes into the loop that makes the update.
     """
     zero = jnp.int32(0)
-    corners = [leaf[(0,) * leaf.ndim] > 0 for leaf in jax.tree.leaves(known) if leaf.size]
-    nothing = sum((jax.lax.clamp(zero, corner.astype(jnp.int32), zero) for corner in corners), zero)
+    corners = [(_corner(leaf) > 0).astype(jnp.int32) for leaf in jax.tree.leaves(known) if leaf.size]
+    nothing = jax.lax.clamp(zero, sum(corners, zero), zero)
     return jax.tree.map(lambda leaf: leaf + nothing.astype(leaf.dtype), tree)
+
+
+def _corner(leaf: jax.Array) -> jax.Array:
+    return jax.lax.slice(leaf, (0,) * leaf.ndim, (1,) * leaf.ndim).reshape(())

@@ -68,8 +68,8 @@ class ExampleNorm(Layer, abstract=True):
 def standardized(x: jax.Array, epsilon: Any, axes: Axes, centered: bool) -> jax.Array:
     """``x`` less its mean over ``axes`` (where ``centered``), over the root of the mean square of that plus ``epsilon``.
 
-    Its derivative is stated in outputs, and moments are carried out before what is made of them: XLA would else compute
-    them again in every pass that reads them (forward and gradients of 8192 x 128: 2.0 against 3.7 ms).
+    Its derivative is stated in outputs, and the factor is carried out before what is made of it: XLA would else compute
+    it again in every pass that reads it.
     """
     return _scaled(x, epsilon, axes, centered)[0]
 

@@ -71,12 +71,12 @@ class BatchNorm(Layer):
         shift = params.get("shift", jnp.zeros(x.shape[-1]))
         if key is None:
             return (x - state["mean"]) * (scale * jax.lax.rsqrt(state["var"] + self.epsilon)) + shift, state
-        mean, var = jax.lax.stop_gradient(moments(x))
-        r, d = self._corrections(state, mean, var)
-        y = normalized(x, scale * r, shift + scale * d, self.epsilon)
+        r, d = self._corrections(state, x)
+        y, mean, var = normalized(x, scale * r, shift + scale * d, self.epsilon)
+        mean, var = jax.lax.stop_gradient((mean, var))
         return y, self._moved(state, mean, var, math.prod(x.shape[:-1]))
 
-    def _corrections(self, state: State, mean: jax.Array, var: jax.Array) -> tuple[Any, Any]:
+    def _corrections(self, state: State, x: jax.Array) -> tuple[Any, Any]:
         """What a normalized feature is multiplied by, and what is added then, before scale and shift."""
         return 1.0, 0.0
 
@@ -97,29 +97,37 @@ def moments(x: jax.Array) -> tuple[jax.Array, jax.Array]:
     return mean, total(jnp.square(x - spread(mean, x.shape))) / count
 
 
-@jax.custom_jvp
-def normalized(x: jax.Array, gain: jax.Array, offset: jax.Array, epsilon: Any) -> jax.Array:
-    """The form gain (x - mean) / sqrt(var + epsilon) + offset; ``gain`` and ``offset`` are of shape ``(features,)``.
+Normalized = tuple[jax.Array, jax.Array, jax.Array]
 
-    Its derivative is stated in two sums over the batch, of which those of ``gain`` and ``offset`` are made too.
+
+@jax.custom_jvp
+def normalized(x: jax.Array, gain: jax.Array, offset: jax.Array, epsilon: Any) -> Normalized:
+    """The form gain (x - mean) / sqrt(var + epsilon) + offset, and mean and var, which have no derivative.
+
+    ``gain`` and ``offset`` are of shape ``(features,)``. The derivative is stated in two sums over the batch, of which
+    those of ``gain`` and ``offset`` are made too.
     """
-    mean, var = moments(x)
-    factor = jax.lax.rsqrt(var + epsilon)
-    return (x - spread(mean, x.shape)) * spread(gain * factor, x.shape) + spread(offset, x.shape)
+    z, _, mean, var = _standardized(x, epsilon)
+    return z * spread(gain, x.shape) + spread(offset, x.shape), mean, var
 
 
 @normalized.defjvp
-def _normalized_tangents(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[jax.Array, jax.Array]:
+def _normalized_tangents(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Normalized, Normalized]:
     """Works in both directions: turned around, the two sums over ``dx`` are numbers that are spread, and the reverse."""
-    (x, gain, _, epsilon), (dx, dgain, doffset, depsilon) = primals, tangents
+    (x, gain, offset, epsilon), (dx, dgain, doffset, depsilon) = primals, tangents
+    z, factor, mean, var = _standardized(x, epsilon)
+    share = gain * factor / math.prod(x.shape[:-1])
+    along = dgain - share * total(z * dx) - 0.5 * gain * jnp.square(factor) * depsilon
+    dy = spread(gain * factor, x.shape) * dx + z * spread(along, x.shape) + spread(doffset - share * total(dx), x.shape)
+    y = z * spread(gain, x.shape) + spread(offset, x.shape)
+    return (y, mean, var), (dy, jnp.zeros_like(mean), jnp.zeros_like(var))
+
+
+def _standardized(x: jax.Array, epsilon: Any) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
+    """Features with mean 0 and variance 1, what they were multiplied by for that, and their mean and variance before."""
     mean, var = moments(x)
     factor = jax.lax.rsqrt(var + epsilon)
-    z = (x - spread(mean, x.shape)) * spread(factor, x.shape)
-    share = gain * factor / math.prod(x.shape[:-1])
-    offset = doffset - share * total(dx)
-    along = dgain - share * total(z * dx) - 0.5 * gain * jnp.square(factor) * depsilon
-    dy = spread(gain * factor, x.shape) * dx + z * spread(along, x.shape) + spread(offset, x.shape)
-    return normalized(*primals), dy
+    return (x - spread(mean, x.shape)) * spread(factor, x.shape), factor, mean, var
 
 
 class BatchRenorm(BatchNorm):
@@ -151,7 +159,8 @@ class BatchRenorm(BatchNorm):
     r_max: float = number(default=3.0, range="[1, inf)", search=(1.0, 5.0))
     d_max: float = number(default=5.0, range="[0, inf)", search=(0.0, 10.0))
 
-    def _corrections(self, state: State, mean: jax.Array, var: jax.Array) -> tuple[Any, Any]:
+    def _corrections(self, state: State, x: jax.Array) -> tuple[Any, Any]:
+        mean, var = jax.lax.stop_gradient(moments(x))
         known = jax.lax.rsqrt(state["var"] + self.epsilon)
         r = jnp.clip(known * jnp.sqrt(var + self.epsilon), 1.0 / self.r_max, self.r_max)
         return r, jnp.clip((mean - state["mean"]) * known, -self.d_max, self.d_max)

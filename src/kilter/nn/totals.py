@@ -10,7 +10,6 @@ Each is a primitive of its own whose transpose is its counterpart, so that the g
 
 import math
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import jax
@@ -66,8 +65,7 @@ def _add_positions(x: jax.Array, kept: int, carried: bool) -> jax.Array:
 
 
 def _spread_positions(vector: jax.Array, shape: Shape, kept: int, carried: bool) -> jax.Array:
-    places = (*vector.shape[:kept], *(1 for _ in shape[kept:-1]), shape[-1])
-    return jnp.broadcast_to(vector.reshape(places), shape)
+    return jax.lax.broadcast_in_dim(vector, shape, (*range(kept), len(shape) - 1))
 
 
 def _add_features(x: jax.Array) -> jax.Array:
@@ -80,15 +78,14 @@ def _add_features(x: jax.Array) -> jax.Array:
 
 
 def _spread_features(numbers: jax.Array, size: int) -> jax.Array:
-    return jnp.broadcast_to(numbers[..., None], (*numbers.shape, size))
+    return jax.lax.broadcast_in_dim(numbers, (*numbers.shape, size), tuple(range(numbers.ndim)))
 
 
-def _linear(name: str, compute: Callable[..., jax.Array]) -> Primitive:
-    """A primitive of one argument that is lowered as ``compute`` of it and its settings."""
+def _linear(name: str, compute: Callable[..., jax.Array], shape: Callable[..., Shape]) -> Primitive:
+    """A primitive of one argument that is lowered as ``compute`` of it and its settings, and comes out in this shape."""
 
-    def shaped(x: Any, **settings: Any) -> Any:
-        found = jax.eval_shape(partial(compute, **settings), jax.ShapeDtypeStruct(x.shape, x.dtype))
-        return ShapedArray(found.shape, found.dtype)
+    def shaped(x: Any, **settings: Any) -> ShapedArray:
+        return ShapedArray(shape(x.shape, **settings), x.dtype)
 
     made = Primitive(name)
     made.def_impl(compute)
@@ -106,8 +103,10 @@ def _batched(bind: Callable[..., Any]) -> Callable[..., tuple[Any, int]]:
     return rule
 
 
-_total, _spread = _linear("total", _add_positions), _linear("spread", _spread_positions)
-_row_total, _row_spread = _linear("row_total", _add_features), _linear("row_spread", _spread_features)
+_total = _linear("total", _add_positions, lambda x, kept, carried: (*x[:kept], x[-1]))
+_spread = _linear("spread", _spread_positions, lambda x, shape, kept, carried: shape)
+_row_total = _linear("row_total", _add_features, lambda x: x[:-1])
+_row_spread = _linear("row_spread", _spread_features, lambda x, size: (*x, size))
 
 ad.deflinear2(_total, lambda ct, x, **settings: [_spread.bind(ct, shape=x.aval.shape, **settings)])
 ad.deflinear2(_spread, lambda ct, _, shape, **settings: [_total.bind(ct, **settings)])
