@@ -1,18 +1,22 @@
 """Does the recipe fit the data? Refuses what cannot work before anything compiles, and warns of what is rarely meant."""
 
+import json
 import math
 from collections.abc import Sequence
+
+import jax
 
 from kilter.core.doubts import warn
 from kilter.core.drawn import Distribution
 from kilter.core.errors import InputError, within
+from kilter.core.kept import recalled
 from kilter.core.paths import walk
 from kilter.data.dataset import Dataset
 from kilter.metrics import Metric, default, for_task
 from kilter.nn.activations import Activation
 from kilter.nn.compose import last_layer
 from kilter.nn.dropouts import ALL as DROPOUTS
-from kilter.nn.layer import shapes
+from kilter.nn.layer import Layer, Shape, shapes
 from kilter.optim.loss_scale import LossScale
 from kilter.train.recipe import Recipe, structure
 
@@ -62,7 +66,7 @@ def _check_drawn(recipe: Recipe) -> None:
 def _check_outputs(recipe: Recipe, data: Dataset) -> None:
     fitting = recipe.loss.outputs(data.train.y, data.classes)
     with within("net"):
-        _, _, reached = shapes(recipe.net, data.shape)
+        reached = _reached(recipe.net, data.shape)
     if reached in {(count,) for count in fitting}:
         return
     kind = f"{data.classes} classes" if data.classes else f"targets of {data.train.y.shape[1]} {data.target.task}"
@@ -76,6 +80,12 @@ def _check_outputs(recipe: Recipe, data: Dataset) -> None:
         f"net: gives {reached[0]} outputs, but {recipe.loss!r} on {kind} needs {needs}; "
         f"make the last layer nn.Dense({fitting[0]})"
     )
+
+
+def _reached(net: Layer, shape: Shape) -> Shape:
+    """Shape of its outputs; an earlier process may have traced the net."""
+    told = recalled("reached", jax.tree.structure(net), (shape,), lambda: json.dumps(shapes(net, shape)[2]).encode())
+    return tuple(json.loads(told))
 
 
 def _check_targets(recipe: Recipe, data: Dataset) -> None:
