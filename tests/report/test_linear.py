@@ -18,9 +18,9 @@ def test_classes_are_as_likely_as_scikit_learn_says(known):
     scores = X[:, :3] @ DRAWN.normal(size=(3, len(known))) + DRAWN.normal(size=(150, len(known)))
     y = np.array(known)[(scores - scores.mean(0)).argmax(1)]
     told = probabilities(X, y, ROWS, 4)
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, tol=1e-2)).fit(X, y)
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, tol=1e-8)).fit(X, y)
     assert told is not None
-    np.testing.assert_allclose(told[:, list(known)], model.predict_proba(ROWS), atol=2e-3)
+    np.testing.assert_allclose(told[:, list(known)], model.predict_proba(ROWS), atol=5e-3)
     np.testing.assert_allclose(told.sum(1), 1.0)
     assert not told[:, [place for place in range(4) if place not in known]].any()
 
