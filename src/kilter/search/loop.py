@@ -13,11 +13,10 @@ from kilter.core.checks import check_seed
 from kilter.core.doubts import warn
 from kilter.core.drawn import is_open
 from kilter.core.errors import InputError
-from kilter.core.journal import Journal
 from kilter.data.dataset import Dataset
-from kilter.search.dimension import Dimension
 from kilter.search.fleets import grouped
 from kilter.search.gate import Gate
+from kilter.search.notes import Notes, journal_of
 from kilter.search.objectives import Objectives, checked
 from kilter.search.offering import offering
 from kilter.search.progress import SearchLine
@@ -28,7 +27,6 @@ from kilter.search.strategies import PBT, TPE, Sobol, Strategy
 from kilter.search.strategies.state import Ask
 from kilter.search.study import Study
 from kilter.search.to_optuna import Mirror
-from kilter.search.trial import Trial
 from kilter.train.check import deciding_metric
 from kilter.train.foresight import Company
 from kilter.train.interrupt import interruptible
@@ -105,63 +103,40 @@ def search(
     >>> len(study.trials), len(study.best.run.history["loss"])
     (4, 3)
     """
-    if job.processes() > 1:
-        raise InputError("kl.search runs in one process; over several hosts runner=kl.search.Ray() spreads its trials")
     _check_counts(trials=trials, keep=keep, max_params=max_params)
-    if time_limit is not None and not time_limit > 0:
-        raise InputError(f"search(time_limit={time_limit!r}): time_limit must be above 0 seconds")
-    runner = Here() if runner is None else runner
-    if not isinstance(runner, Runner):
-        raise InputError(
-            f"search(runner={runner!r}): runner must be kl.search.Ray(...), or left out to train right here"
-        )
+    _check_time(time_limit)
+    runner = _runner(runner)
     strategy = _usual(storage, trials) if strategy is None else strategy
     study = _begun(space, data, strategy, _seeds(seeds), seed, keep, checked(objectives))
     _doubt(study.strategy, trials)
-    facts = {"metric": study.metric.key, "higher_is_better": study.metric.higher_is_better, "trials": trials}
-    facts |= {
-        "recipe": repr(study.space.recipe),
-        "seeds": len(study.seeds),
-        "axes": [_axis(each) for each in study.space.dimensions],
-    }
-    kept = Journal.kept(log, "search", data.title, strategy=repr(study.strategy), **facts)
-    with Storage.held(storage, study, max_params) as folder, kept as journal:
+    with Storage.held(storage, study, max_params) as folder, journal_of(study, trials, log) as journal:
         if folder is not None:
             study = folder.restored(study)
             folder.write(study, trials)
-        mirror, told = Mirror.of(optuna, storage, study), set[int]()
-
-        def note(study: Study) -> None:
-            if folder is not None:
-                folder.write(study, trials)
-            if mirror is not None:
-                mirror.add(study.records)
-            for trial in study.records if journal is not None else ():
-                if journal is not None and trial.id not in told:
-                    journal.score(trial.score, **_facts(trial))
-                    told.add(trial.id)
-            line.advance(study)
-
+        notes = Notes(trials, folder, Mirror.of(optuna, storage, study), journal)
         gate = Gate(study.space, study.data, max_params)
         runner = replace(runner, journal=journal) if isinstance(runner, Here) else runner
         crew = runner.crew(study.data, study.seeds, _company(study, gate, trials))
         with crew as train, interruptible() as stop, SearchLine(study, trials, progress) as line:
+
+            def note(study: Study) -> None:
+                notes.write(study)
+                line.advance(study)
+
             note(study)
             deadline = math.inf if time_limit is None else time.monotonic() + time_limit
             return _searched(study, trials, gate, note, train, lambda: stop.asked or time.monotonic() > deadline)
 
 
-def _axis(dimension: Dimension) -> dict[str, Any]:
-    """What a journal tells of a hyper-parameter, for those who draw it."""
-    return {"name": dimension.name, "scale": dimension.scale, "options": [str(each) for each in dimension.options]}
-
-
-def _facts(trial: Trial) -> dict[str, Any]:
-    """What a journal tells of a trial beside its score."""
-    return {
-        "result": trial.id, "settings": trial.point, "outcome": trial.outcome, "epochs": trial.epochs,
-        "seconds": trial.seconds, "parameters": trial.parameters,
-    }  # fmt: skip
+def _runner(runner: Runner | None) -> Runner:
+    """Who trains the trials: this process, where no other is named."""
+    if job.processes() > 1:
+        raise InputError("kl.search runs in one process; over several hosts runner=kl.search.Ray() spreads its trials")
+    if runner is not None and not isinstance(runner, Runner):
+        raise InputError(
+            f"search(runner={runner!r}): runner must be kl.search.Ray(...), or left out to train right here"
+        )
+    return Here() if runner is None else runner
 
 
 def _searched(
@@ -272,6 +247,11 @@ def _seeds(seeds: Any) -> tuple[int, ...]:
     if not found or len(set(found)) < len(found):
         raise InputError(f"search(seeds={seeds!r}): seeds must be a number of seeds, or different seeds")
     return found
+
+
+def _check_time(limit: Any) -> None:
+    if limit is not None and not (isinstance(limit, int | float) and limit > 0):
+        raise InputError(f"search(time_limit={limit!r}): time_limit must be above 0 seconds")
 
 
 def _check_counts(**counts: Any) -> None:
