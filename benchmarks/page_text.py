@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from string import ascii_uppercase
 from typing import Any
 
 from contest import OWN, Row
@@ -44,37 +45,46 @@ def page(rows: Sequence[Row], folder: Path = FOLDER) -> str:
     """The whole page, of the rows that have been measured."""
     found = {row.name: record for row in rows if (record := Measured.read(row.name, folder)) is not None}
     done = [row for row in rows if row.name in found]
-    parts = [INTRODUCTION.format(machine=machine(list(found.values()))), aims(done, found)]
+    machines = letters(found.values())
+    parts = [INTRODUCTION.format(machine=machine(list(found.values()), machines)), aims(done, found, machines)]
     for group in dict.fromkeys(row.group for row in done):
-        parts.append(heading(group, [row for row in done if row.group == group], found))
+        parts.append(heading(group, [row for row in done if row.group == group], found, machines))
     parts.append(compiling(done, found))
     parts += [failures(done, found)] if any(each.errors for each in found.values()) else []
     parts += [SHORTFALLS.read_text().rstrip()] if SHORTFALLS.exists() else []
     return "\n".join(part.rstrip() + "\n" for part in parts)
 
 
-def machine(records: Sequence[Measured]) -> str:
-    """What it was measured on; more than one line where rows differ."""
-    lines = dict.fromkeys(_machine(each.record) for each in records if "machine" in each.record)
+def letters(records: Iterable[Measured]) -> dict[str, str]:
+    """A letter for each machine that rows were measured on, by its description."""
+    return dict(zip(dict.fromkeys(_machine(each.record) for each in records), ascii_uppercase, strict=False))
+
+
+def machine(records: Sequence[Measured], machines: dict[str, str]) -> str:
+    """What it was measured on, and when."""
+    lines = [f"- **Machine {letter}**: {told}" for told, letter in machines.items() if told]
     dates = sorted(each.record["date"] for each in records if "date" in each.record)
-    when = f" Measured from {dates[0]} to {dates[-1]}." if dates else ""
+    when = f"Measured from {dates[0]} to {dates[-1]}." if dates else ""
     busy = [each.record["load"] for each in records if each.record.get("load", 0.0) > 0.5]
     beside = f" {len(busy)} rows were measured beside other work (load up to {max(busy):.1f} a core)." if busy else ""
-    return "\n".join(lines) + when + beside
+    return "\n".join(lines) + f"\n\n{when}{beside}"
 
 
 def _machine(record: dict[str, Any]) -> str:
+    if "machine" not in record:
+        return ""
     told, versions = record["machine"], record["versions"]
     libraries = ", ".join(f"{name} {version}" for name, version in versions.items())
     where = f"{told['processor']}, {told['cores']} cores, {told['memory']}, {told['system']}, Python {told['python']}"
     return f"{where}; {libraries}."
 
 
-def aims(rows: Sequence[Row], found: dict[str, Measured]) -> str:
+def aims(rows: Sequence[Row], found: dict[str, Measured], machines: dict[str, str]) -> str:
     """The rows for which something was aimed at."""
     lines = table(
-        "row", "best peer", ">takes, times as long", ">aim", "reached", ">share of the limit", ">aim ", "reached "
-    )
+        "row", "best peer", ">takes, times as long", ">aim", "reached", ">share of the limit", ">aim ", "reached ",
+        "machine",
+    )  # fmt: skip
     for row in rows:
         record = found[row.name]
         if row.aim is None and row.share is None:
@@ -83,7 +93,8 @@ def aims(rows: Sequence[Row], found: dict[str, Measured]) -> str:
         share = record.share
         own = (cell(ratio), f"{row.aim:.2f}" if row.aim else "", reached(ratio, row.aim))
         limit = (cell(share), f"{row.share:.2f}" if row.share else "", reached(share, row.share))
-        lines.append(line(f"{row.group}: {row.title}", record.best or "none", *own, *limit))
+        where = machines[_machine(record.record)]
+        lines.append(line(f"{row.group}: {row.title}", record.best or "none", *own, *limit, where))
     return "## Aims\n\n" + "\n".join(lines)
 
 
@@ -94,18 +105,18 @@ def reached(found: Any, aim: float | None) -> str:
     return "not measured" if found is None else "yes" if found.median >= aim else "**no**"
 
 
-def heading(group: str, rows: Sequence[Row], found: dict[str, Measured]) -> str:
+def heading(group: str, rows: Sequence[Row], found: dict[str, Measured], machines: dict[str, str]) -> str:
     """All rows of a group, against all peers."""
     records = [found[row.name] for row in rows]
     others = list(dict.fromkeys(name for each in records for name in each.sides if name != OWN))
     counts, whole = (any(test(each) for each in records) for test in (_counted, _called))
     columns = ["row", ">Kilter", ">share of the limit", *(f">{name}" for name in others)]
-    columns += [">whole call, best peer"] * whole + [">parameters"] * counts
+    columns += [">whole call, best peer"] * whole + [">parameters"] * counts + ["machine"]
     lines = table(*columns)
     for row, record in zip(rows, records, strict=True):
         cells = [row.title, duration(record.each), cell(record.share), *(contestant(record, name) for name in others)]
         cells += [cell(None if record.best is None else record.ratio(record.best, "whole"))] * whole
-        cells += [parameters(record)] * counts
+        cells += [parameters(record)] * counts + [machines[_machine(record.record)]]
         lines.append(line(*cells))
     return f"## {group}\n\nKilter's time is that of {_unit(group)}.\n\n" + "\n".join(lines)
 
