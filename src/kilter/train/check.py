@@ -11,6 +11,7 @@ from kilter.core.drawn import Distribution
 from kilter.core.errors import InputError, within
 from kilter.core.kept import recalled
 from kilter.core.paths import walk
+from kilter.core.remembered import remembered
 from kilter.data.dataset import Dataset
 from kilter.metrics import Metric, default, for_task
 from kilter.nn.activations import Activation
@@ -82,8 +83,9 @@ def _check_outputs(recipe: Recipe, data: Dataset) -> None:
     )
 
 
+@remembered(numbers=False)
 def _reached(net: Layer, shape: Shape) -> Shape:
-    """Shape of its outputs; an earlier process may have traced the net."""
+    """Shape of its outputs, asked for once; an earlier process may have traced the net."""
     told = recalled("reached", jax.tree.structure(net), (shape,), lambda: json.dumps(shapes(net, shape)[2]).encode())
     return tuple(json.loads(told))
 
