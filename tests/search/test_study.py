@@ -281,6 +281,7 @@ def test_trials_land_in_optuna_too(iris, tmp_path):
         ({"trials": 0}, "trials must be"),
         ({"seeds": [1, 1]}, "different seeds"),
         ({"time_limit": 0}, "time_limit must be above 0"),
+        ({"time_limit": "1h"}, "time_limit must be above 0"),
         ({"max_params": 0}, "max_params must be"),
         ({"strategy": "tpe"}, "strategy must be one of kl.strategies"),
         ({"optuna": 3}, "URL of a storage"),
