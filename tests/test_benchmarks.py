@@ -8,7 +8,7 @@ import pytest
 
 FOLDER = Path(__file__).parent.parent / "benchmarks"
 NAMES = [
-    *("page", "estimators", "masks", "kernels", "sequences", "depth", "strategies", "recipes", "layers"),
+    *("page", "estimators", "masks", "draws", "kernels", "sequences", "depth", "strategies", "recipes", "layers"),
     *("search", "importance", "fleet", "growth", "many_models", "molds", "vitals", "seeing", "checkpoints"),
     *("streaming", "scaling"),
 ]

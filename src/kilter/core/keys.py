@@ -4,10 +4,12 @@ import zlib
 
 import jax
 
+from kilter.core.threefry import quick
+
 
 def named(key: jax.Array, name: str) -> jax.Array:
-    """The key of the part called ``name`` under ``key``."""
-    return jax.random.fold_in(key, number(name))
+    """The key of the part called ``name`` under ``key``, hashed `quick`."""
+    return jax.random.fold_in(quick(key), number(name))
 
 
 def number(name: str) -> int:

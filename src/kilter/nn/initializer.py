@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from kilter.core.errors import InputError
 from kilter.core.listed import Listed
+from kilter.core.threefry import quick, words
 
 Shape = tuple[int, ...]
 # Standard deviation of a standard normal cut at two standard deviations: sqrt(1 - 4 phi(2) / (2 Phi(2) - 1)).
@@ -45,17 +46,15 @@ def _words(key: jax.Array, weights: int, units: int) -> jax.Array:
     By `fold_in`, whose result, unlike that of a draw of many numbers, depends neither on how many there are nor on
     ``jax_threefry_partitionable``.
     """
-    each = jax.vmap(jax.random.fold_in, (None, 0))
-    keys = each(_threefry(key), jnp.arange(units, dtype=jnp.uint32))
-    folded = jax.vmap(each, (0, None), out_axes=1)(keys, jnp.arange(weights, dtype=jnp.uint32))
-    return jax.random.key_data(folded)[..., 0]
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(_threefry(key), jnp.arange(units, dtype=jnp.uint32))
+    return words(keys, jnp.arange(weights, dtype=jnp.uint32))
 
 
 def _threefry(key: jax.Array) -> jax.Array:
     """The key itself, or one made of it: keys of other kinds fold so simply that two folds can be exchanged."""
-    words = jax.random.key_data(key)
-    made = jax.random.wrap_key_data(words[:2], impl="threefry2x32")
-    for word in words[2:]:
+    data = jax.random.key_data(key)
+    made = quick(jax.random.wrap_key_data(data[:2], impl="threefry2x32"))
+    for word in data[2:]:
         made = jax.random.fold_in(made, word)
     return made
 
