@@ -44,9 +44,8 @@ def words(keys: jax.Array, counts: jax.Array) -> jax.Array:
     """
     a, b = jnp.moveaxis(jax.random.key_data(keys), -1, 0)
     first, _ = _threefry.bind(a[None], b[None], jnp.zeros_like(counts)[:, None], counts[:, None])
-    return lax.optimization_barrier(
-        first
-    )  # in one kernel with what is made of them, they take twice as long to compile
+    # Together with what is made of them, in one kernel, they would take twice as long to compile.
+    return lax.optimization_barrier(first)
 
 
 def _bits(key: jax.Array, width: int, shape: tuple[int, ...]) -> jax.Array:
