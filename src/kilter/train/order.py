@@ -1,6 +1,7 @@
 """The order of rows: permutations made on the host, one an epoch and seed, shared by all members of a seed."""
 
 import math
+import threading
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,21 @@ def sample(seed: int, rows: int) -> Array:
     return np.sort(_generator(seed, _BOOTSTRAP).integers(0, rows, rows))
 
 
+class _Bits(threading.local):
+    """A generator for each thread: a new one would ask the system for entropy that its key then takes the place of."""
+
+    def __init__(self) -> None:
+        self.bits = np.random.Philox(key=0)
+        self.generator = np.random.Generator(self.bits)
+
+
+_own = _Bits()
+
+
 def _generator(seed: int, number: int, window: int = 0) -> np.random.Generator:
-    key, counter = np.array([seed, number], np.uint64), np.array([0, 0, 0, window], np.uint64)
-    return np.random.Generator(np.random.Philox(key=key, counter=counter))
+    """The thread's, at the start of the stream that has these numbers as its key."""
+    words = {"key": np.array([seed, number], np.uint64), "counter": np.array([0, 0, 0, window], np.uint64)}
+    unread = {"buffer": np.zeros(4, np.uint64), "buffer_pos": 4, "has_uint32": 0, "uinteger": 0}
+    state: Any = {"bit_generator": "Philox", "state": words, **unread}
+    _own.bits.state = state
+    return _own.generator
