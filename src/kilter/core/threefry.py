@@ -60,11 +60,16 @@ def _bits(key: jax.Array, width: int, shape: tuple[int, ...]) -> jax.Array:
 
 
 def _split(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
-    return jnp.stack(_hash(key, lax.iota(jnp.uint32, math.prod(shape)).reshape(shape)), axis=-1)
+    return _key(_hash(key, lax.iota(jnp.uint32, math.prod(shape)).reshape(shape)))
 
 
 def _fold_in(key: jax.Array, data: Any) -> jax.Array:
-    return jnp.stack(_hash(key, jnp.asarray(data, jnp.uint32)))
+    return _key(_hash(key, jnp.asarray(data, jnp.uint32)))
+
+
+def _key(words: Words) -> jax.Array:
+    """Made before what is drawn with it: hashed again for each number of a mask, it would change how XLA rounds the rest."""
+    return lax.optimization_barrier(jnp.stack(words, axis=-1))
 
 
 def _seed(seed: jax.Array) -> jax.Array:
