@@ -68,7 +68,7 @@ def _fold_in(key: jax.Array, data: Any) -> jax.Array:
 
 
 def _key(words: Words) -> jax.Array:
-    """Made before what is drawn with it: hashed again for each number of a mask, it would change how XLA rounds the rest."""
+    """Made before what is drawn with it: hashed again for each number of a mask, XLA would round the rest otherwise."""
     return lax.optimization_barrier(jnp.stack(words, axis=-1))
 
 
