@@ -1,7 +1,7 @@
 """JAX's random keys with their hash as one kernel: the same bits, sooner compiled and sooner drawn.
 
-On a CPU, JAX hashes in a loop over five groups of four rounds, for it once took long to compile them all. As one expression a
-million words take 0.6 of the time to compile and a third to run (`benchmarks/draws.py`).
+On a CPU, JAX hashes in a loop over five groups of four rounds, for it once took long to compile them all. As one
+expression, a million words take 0.6 of the time to compile and a third to run (`benchmarks/draws.py`).
 """
 
 import math
