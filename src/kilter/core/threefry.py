@@ -67,9 +67,9 @@ def _fold_in(key: jax.Array, data: Any) -> jax.Array:
     return _key(_hash(key, jnp.asarray(data, jnp.uint32)))
 
 
-def _key(words: Words) -> jax.Array:
-    """Made before what is drawn with it: hashed again for each number of a mask, XLA would round the rest otherwise."""
-    return lax.optimization_barrier(jnp.stack(words, axis=-1))
+def _key(hashed: Words) -> jax.Array:
+    """Made before what is drawn with it: where XLA merges the two, it rounds what stands around them in another way."""
+    return lax.optimization_barrier(jnp.stack(hashed, axis=-1))
 
 
 def _seed(seed: jax.Array) -> jax.Array:
@@ -84,20 +84,20 @@ def _hash(key: jax.Array, counts: jax.Array) -> Words:
 
 def _rounds(a: jax.Array, b: jax.Array, x: jax.Array, y: jax.Array) -> Words:
     """Twenty rounds, with key words a and b added before the first and behind each fourth."""
-    words = (a, b, lax.bitwise_xor(lax.bitwise_xor(a, b), jnp.uint32(_PARITY)))
+    schedule = (a, b, lax.bitwise_xor(lax.bitwise_xor(a, b), jnp.uint32(_PARITY)))
     x, y = x + a, y + b
     for group in range(_GROUPS):
         for turn in _ROTATIONS[group % 2]:
             x = lax.add(x, y)
             left = lax.shift_left(y, lax.full_like(y, turn))
             y = lax.bitwise_xor(x, lax.bitwise_or(left, lax.shift_right_logical(y, lax.full_like(y, 32 - turn))))
-        x, y = x + words[(group + 1) % 3], y + (words[(group + 2) % 3] + jnp.uint32(group + 1))
+        x, y = x + schedule[(group + 1) % 3], y + (schedule[(group + 2) % 3] + jnp.uint32(group + 1))
     return x, y
 
 
 def _shaped(a: Any, b: Any, x: Any, y: Any) -> tuple[Any, Any]:
-    shape = jnp.broadcast_shapes(a.shape, b.shape, x.shape, y.shape)
-    return ShapedArray(shape, jnp.uint32), ShapedArray(shape, jnp.uint32)
+    word = ShapedArray(jnp.broadcast_shapes(a.shape, b.shape, x.shape, y.shape), jnp.uint32)
+    return word, word
 
 
 _threefry = Primitive("threefry_in_one")
